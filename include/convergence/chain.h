@@ -1,0 +1,195 @@
+#ifndef CONVERGENCE_CHAIN_H_
+#define CONVERGENCE_CHAIN_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "convergence/config_entry.h"
+#include "convergence/shared_value.h"
+#include "convergence/time.h"
+
+namespace convergence {
+
+// ---- entries as the server keeps them ------------------------------------------------------------------------
+
+// Which Consul: k1_8 refuses and answers what 1.8.7 does, kCurrent what the newest known one does
+// (discovery-chain.md (b3)).
+enum class Dialect { k1_8, kCurrent };
+std::string_view to_string(Dialect dialect);
+
+// The entries by entry_key(); copies share the entries, so that trying a change costs no copy of them.
+using EntryMap = std::map<EntryId, Shared<ConfigEntry>>;
+
+// What of the cluster takes part in a chain.
+struct ClusterIdentity {
+  std::string datacenter = "dc1";
+  std::string trust_domain = "11111111-2222-3333-4444-555555555555.consul";
+  Dialect dialect = Dialect::k1_8;
+  friend bool operator==(const ClusterIdentity&, const ClusterIdentity&) = default;
+};
+
+// Normal form and validation of one entry, alone (discovery-chain.md (a)): defaults filled in, methods in upper case, weights
+// in hundredths. INVALID_ARGUMENT kind "decode" for members that the dialect does not know, else kind "validate", with
+// Consul's text.
+absl::StatusOr<ConfigEntry> normalise_entry(ConfigEntry entry, Dialect dialect);
+
+// The write-time graph check (discovery-chain.md (b2)): would the server take `after` as the new set of entries, where
+// the entry `changed` was put or deleted? INVALID_ARGUMENT kind "graph" with Consul's text, "service" in the detail.
+absl::Status check_entry_graph(const EntryMap& after, const EntryId& changed, const ClusterIdentity& cluster);
+
+// The config entries of a datacenter with the server's rules on each write. A value: copies are cheap and
+// independent. Indexes are set by put() from `index`, so that the host decides what time it is.
+class ConfigEntries {
+ public:
+  ConfigEntries() = default;
+  explicit ConfigEntries(ClusterIdentity cluster) : cluster_(std::move(cluster)) {}
+
+  // Normalises, validates, checks the graph, stores. On error nothing has changed. `index` becomes the ModifyIndex,
+  // and the CreateIndex of a new entry.
+  absl::Status put(ConfigEntry entry, std::uint64_t index = 1);
+  // Deleting what is absent succeeds.
+  absl::Status remove(std::string_view kind, std::string_view name);
+  // Null when absent.
+  const ConfigEntry* get(std::string_view kind, std::string_view name) const;
+
+  const EntryMap& map() const { return map_; }
+  const ClusterIdentity& cluster() const { return cluster_; }
+  friend bool operator==(const ConfigEntries&, const ConfigEntries&) = default;
+
+ private:
+  ClusterIdentity cluster_;
+  EntryMap map_;
+};
+
+// ---- the compiled chain --------------------------------------------------------------------------------------
+
+struct ChainOverrides {
+  std::string protocol;
+  Duration connect_timeout{0};
+  std::string mesh_gateway_mode;
+  friend bool operator==(const ChainOverrides&, const ChainOverrides&) = default;
+};
+
+struct ChainRequest {
+  std::string service;
+  std::string evaluate_in_datacenter;  // ?compile-dc=; empty: the cluster's
+  ClusterIdentity cluster;
+  ChainOverrides overrides;
+};
+
+struct ChainRoute {
+  Route definition;
+  std::string next_node;
+  friend bool operator==(const ChainRoute&, const ChainRoute&) = default;
+};
+
+struct ChainSplit {
+  std::int32_t weight = 0;  // hundredths of a percent
+  std::string next_node;
+  friend bool operator==(const ChainSplit&, const ChainSplit&) = default;
+};
+
+struct RouterNode {
+  std::vector<ChainRoute> routes;
+  friend bool operator==(const RouterNode&, const RouterNode&) = default;
+};
+
+struct SplitterNode {
+  std::vector<ChainSplit> splits;
+  friend bool operator==(const SplitterNode&, const SplitterNode&) = default;
+};
+
+struct ResolverNode {
+  Duration connect_timeout{0};
+  bool is_default = false;
+  std::string target;
+  std::vector<std::string> failover_targets;
+  friend bool operator==(const ResolverNode&, const ResolverNode&) = default;
+};
+
+struct ChainNode {
+  std::string name;
+  std::variant<ResolverNode, SplitterNode, RouterNode> body;
+  friend bool operator==(const ChainNode&, const ChainNode&) = default;
+};
+
+struct ChainTarget {
+  std::string id;
+  std::string service;
+  std::string service_subset;
+  std::string namespace_name;
+  std::string datacenter;
+  std::string mesh_gateway_mode;
+  ResolverSubset subset;
+  bool external = false;
+  std::string sni;
+  std::string name;
+  friend bool operator==(const ChainTarget&, const ChainTarget&) = default;
+};
+
+// The "Chain" object of /v1/discovery-chain/<service>.
+struct DiscoveryChain {
+  std::string service_name;
+  std::string namespace_name;
+  std::string datacenter;
+  std::string customization_hash;
+  std::string protocol;
+  std::string start_node;
+  std::map<std::string, ChainNode> nodes;  // by "<type>:<name>"
+  std::map<std::string, ChainTarget> targets;
+  friend bool operator==(const DiscoveryChain&, const DiscoveryChain&) = default;
+};
+
+// Follows discovery-chain.md (b). INVALID_ARGUMENT kind "graph" with Consul's text where the entries form no chain.
+absl::StatusOr<DiscoveryChain> compile_chain(const EntryMap& entries, const ChainRequest& request);
+
+// ---- where one request goes ----------------------------------------------------------------------------------
+
+struct HttpRequestShape {
+  std::string path = "/";
+  std::string method = "GET";
+  std::map<std::string, std::string> headers;  // names in lower case
+  std::map<std::string, std::string> query;
+};
+
+struct RetryPolicy {
+  std::uint32_t num_retries = 0;
+  bool on_connect_failure = false;
+  std::vector<std::uint32_t> on_status_codes;
+  friend bool operator==(const RetryPolicy&, const RetryPolicy&) = default;
+};
+
+// One leg of the distribution: `weight` of the requests go to `target`, or where it has no instance to the failover
+// targets in order.
+struct RouteLeg {
+  std::int32_t weight = 0;  // hundredths of a percent
+  std::string target;
+  std::vector<std::string> failover_targets;
+  Duration connect_timeout{0};
+  friend bool operator==(const RouteLeg&, const RouteLeg&) = default;
+};
+
+struct RouteResult {
+  int route = -1;  // index of the route that matched; -1: the chain has no router
+  std::optional<RouteDestination> destination;
+  RetryPolicy retry;
+  std::string path;  // after the rewrite
+  std::vector<RouteLeg> legs;
+  std::vector<std::string> why;  // one line a choice, from the start node down
+  friend bool operator==(const RouteResult&, const RouteResult&) = default;
+};
+
+// What a proxy that was given this chain does with the request. NOT_FOUND when no route matches (a compiled chain always
+// ends with a catch-all), INVALID_ARGUMENT for a chain whose nodes do not hang together.
+absl::StatusOr<RouteResult> route(const DiscoveryChain& chain, const HttpRequestShape& request);
+
+}  // namespace convergence
+
+#endif  // CONVERGENCE_CHAIN_H_

@@ -1,0 +1,36 @@
+#ifndef CONVERGENCE_SHARED_VALUE_H_
+#define CONVERGENCE_SHARED_VALUE_H_
+
+#include <memory>
+#include <utility>
+
+namespace convergence {
+
+// An immutable value that copies share: copying costs a pointer, comparing looks at the values (and not even at those
+// when both share one). So a watch that brings one changed service makes a new state out of one new block. May be
+// read from any thread.
+template <typename T>
+class Shared {
+ public:
+  Shared() : value_(empty()) {}
+  Shared(T value) : value_(std::make_shared<const T>(std::move(value))) {}  // NOLINT: a block is its value
+
+  const T& operator*() const { return *value_; }
+  const T* operator->() const { return value_.get(); }
+
+  // True when both are one block, which a caller may use to skip work, never to decide.
+  bool same_block(const Shared& other) const { return value_ == other.value_; }
+
+  friend bool operator==(const Shared& a, const Shared& b) { return a.value_ == b.value_ || *a.value_ == *b.value_; }
+
+ private:
+  static const std::shared_ptr<const T>& empty() {
+    static const std::shared_ptr<const T> value = std::make_shared<const T>();
+    return value;
+  }
+  std::shared_ptr<const T> value_;
+};
+
+}  // namespace convergence
+
+#endif  // CONVERGENCE_SHARED_VALUE_H_

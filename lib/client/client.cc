@@ -1,0 +1,1 @@
+#include "convergence/consul_client.h"

@@ -1,0 +1,1 @@
+#include "convergence/json.h"

@@ -1,0 +1,1 @@
+#include "convergence/memory_consul.h"
