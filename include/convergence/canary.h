@@ -76,6 +76,7 @@ enum class CanaryReason {
   kConflict,   // somebody else wrote the splitter; read again
   kCandidateUnhealthy,
   kSuperseded,
+  kWriteFailed,  // an effect could not be carried out; it is tried again
 };
 std::string_view to_string(CanaryReason reason);
 
