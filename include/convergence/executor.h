@@ -29,7 +29,8 @@ class Executor {
   virtual Time now() const = 0;
 
   // Blocks the caller until done() is true or `deadline` has passed (DEADLINE_EXCEEDED). done() must be safe to call
-  // from any thread. FAILED_PRECONDITION from inside a task: the executor cannot wait for itself.
+  // from any thread; it is asked again after tasks have run, so a task should be what makes it true.
+  // FAILED_PRECONDITION from inside a task: the executor cannot wait for itself.
   virtual absl::Status wait_until(const std::function<bool()>& done, Time deadline) = 0;
 };
 
@@ -37,9 +38,12 @@ class Executor {
 // posting is [any thread].
 class LoopExecutor : public Executor {
  public:
-  // Runs what is due, waiting at most `timeout` for something to become due; returns how many tasks ran.
+  // Runs what is due, waiting at most `timeout` for something to become due; returns how many tasks ran. What those
+  // tasks post runs in the next poll(). Inside a task it runs nothing.
   virtual int poll(Duration timeout) = 0;
-  // Readable while poll(0) would run something that was posted. Timers do not make it readable: see next_due().
+  // Readable while poll(0) would run something that was posted. Timers do not make it readable: see next_due(). Only
+  // one that another thread than the polling one sets, and that becomes the first, does until the next poll(), so that
+  // a host which waits here asks next_due() again.
   virtual int descriptor() const = 0;
   // When poll() has something to do next: now for posted tasks, else the first timer, kNever without any.
   virtual Time next_due() const = 0;

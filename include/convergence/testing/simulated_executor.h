@@ -39,6 +39,7 @@ class SimulatedExecutor : public Executor {
   TimerId next_timer_ = 1;
   std::deque<Task> ready_;
   std::map<std::pair<Time, TimerId>, Task> timers_;
+  std::map<TimerId, Time> times_;  // of timers_, to find one by its id
 };
 
 }  // namespace convergence
