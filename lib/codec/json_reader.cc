@@ -1,1 +1,261 @@
+#include <fmt/format.h>
+#include <rapidjson/memorystream.h>
+#include <rapidjson/reader.h>
+
+#include <charconv>
+#include <cstddef>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
 #include "convergence/json.h"
+#include "lib/codec/place.h"
+
+namespace convergence {
+namespace {
+
+constexpr std::size_t kMaxDepth = 64;
+// Up to here a search among an object's keys beats an index of them.
+constexpr std::size_t kFewMembers = 16;
+
+struct Problem {
+  std::string pointer;
+  std::size_t offset = 0;
+  std::string text;
+};
+
+bool hex_value(std::string_view digits, unsigned& value) {
+  if (digits.size() < 4) return false;
+  auto [end, error] = std::from_chars(digits.data(), digits.data() + 4, value, 16);
+  return error == std::errc() && end == digits.data() + 4;
+}
+
+// The escape in `token` (a string with its quotes) that names a low surrogate without its high one.
+std::optional<std::size_t> lone_surrogate(std::string_view token) {
+  for (std::size_t i = 0; i + 1 < token.size();) {
+    unsigned code = 0;
+    if (token[i] != '\\') {
+      ++i;
+    } else if (token[i + 1] != 'u' || !hex_value(token.substr(i + 2), code)) {
+      i += 2;
+    } else if (code >= 0xDC00 && code <= 0xDFFF) {
+      return i;
+    } else {
+      i += code >= 0xD800 && code <= 0xDBFF ? 12 : 6;
+    }
+  }
+  return std::nullopt;
+}
+
+// RapidJSON's events become a Json. The stream is asked for the offset of each value: the events do not tell.
+class TreeBuilder {
+ public:
+  TreeBuilder(std::string_view text, const rapidjson::MemoryStream& stream) : text_(text), stream_(stream) {}
+
+  bool Null() { return add(Json(), stream_.Tell() - 4); }
+  bool Bool(bool value) { return add(Json(value), stream_.Tell() - (value ? 4 : 5)); }
+  bool RawNumber(const char*, rapidjson::SizeType length, bool) {
+    const std::size_t start = stream_.Tell() - length;
+    std::string number(text_.substr(start, length));
+    double value = 0;
+    if (std::from_chars(number.data(), number.data() + number.size(), value).ec != std::errc()) {
+      return stop(pointer(), start, "number out of range");
+    }
+    return add(Json(Json::Number{std::move(number)}), start);
+  }
+  bool String(const char* value, rapidjson::SizeType length, bool) {
+    std::string decoded(value, length);
+    const std::size_t start = string_start();
+    return check_surrogates(decoded, start) && add(Json(std::move(decoded)), start);
+  }
+  bool Key(const char* value, rapidjson::SizeType length, bool) {
+    Frame& frame = frames_.back();
+    frame.key.assign(value, length);
+    const std::size_t start = string_start();
+    if (!check_surrogates(frame.key, start)) return false;  // before it may become part of a pointer
+    frame.has_key = true;
+    if (seen(frame)) return stop(pointer(), start, fmt::format("the key \"{}\" is there twice", frame.key));
+    return true;
+  }
+  bool StartObject() { return open(Json(Json::Object{})); }
+  bool StartArray() { return open(Json(Json::Array{})); }
+  bool EndObject(rapidjson::SizeType) { return close(); }
+  bool EndArray(rapidjson::SizeType) { return close(); }
+
+  // With kParseNumbersAsStringsFlag there are no events of these.
+  bool Int(int) { return false; }
+  bool Uint(unsigned) { return false; }
+  bool Int64(std::int64_t) { return false; }
+  bool Uint64(std::uint64_t) { return false; }
+  bool Double(double) { return false; }
+
+  // Of the value that is being read.
+  std::string pointer() const {
+    std::string pointer;
+    for (const Frame& frame : frames_) {
+      if (const Json::Array* array = frame.container.as_array()) {
+        codec::append_pointer_token(pointer, fmt::format("{}", array->size()));
+      } else if (frame.has_key) {
+        codec::append_pointer_token(pointer, frame.key);
+      }
+    }
+    return pointer;
+  }
+  const std::optional<Problem>& problem() const { return problem_; }
+  Json take() { return std::move(root_); }
+
+ private:
+  struct Frame {
+    Json container;
+    bool has_key = false;  // a key was read, its value not yet
+    std::string key;
+    std::set<std::string, std::less<>> keys;  // filled once there are more than a few
+  };
+
+  bool stop(std::string pointer, std::size_t offset, std::string text) {
+    problem_ = Problem{std::move(pointer), offset, std::move(text)};
+    return false;
+  }
+
+  bool add(Json value, std::size_t offset) {
+    value.offset = offset;
+    if (frames_.empty()) {
+      root_ = std::move(value);
+      return true;
+    }
+    Frame& frame = frames_.back();
+    if (Json::Array* array = frame.container.as_array()) {
+      array->push_back(std::move(value));
+    } else {
+      frame.container.as_object()->push_back(Json::Member{std::move(frame.key), std::move(value)});
+      frame.has_key = false;
+    }
+    return true;
+  }
+
+  bool open(Json container) {
+    container.offset = stream_.Tell();
+    if (frames_.size() == kMaxDepth) {
+      return stop(pointer(), container.offset, fmt::format("nested deeper than {} levels", kMaxDepth));
+    }
+    frames_.emplace_back();
+    frames_.back().container = std::move(container);
+    return true;
+  }
+
+  bool close() {
+    Json container = std::move(frames_.back().container);
+    frames_.pop_back();
+    const std::size_t offset = container.offset;
+    return add(std::move(container), offset);
+  }
+
+  // Whether the frame's key was in its object before.
+  static bool seen(Frame& frame) {
+    const Json::Object& members = *frame.container.as_object();
+    if (members.size() < kFewMembers) {
+      for (const Json::Member& member : members) {
+        if (member.name == frame.key) return true;
+      }
+      return false;
+    }
+    if (frame.keys.empty()) {
+      for (const Json::Member& member : members) frame.keys.insert(member.name);
+    }
+    return !frame.keys.insert(frame.key).second;
+  }
+
+  // The stream is past the closing quote. Going back, the opening one is the first that is not escaped, which is to say
+  // that an even number of backslashes stands before it.
+  std::size_t string_start() const {
+    std::size_t quote = stream_.Tell() - 1;
+    for (;;) {
+      quote = text_.rfind('"', quote - 1);
+      std::size_t slash = quote;
+      while (slash > 0 && text_[slash - 1] == '\\') --slash;
+      if ((quote - slash) % 2 == 0) return quote;
+    }
+  }
+
+  // RapidJSON 1.1.0 lets a lone \udc00 pass and encodes it; no other text brings these bytes.
+  bool check_surrogates(std::string_view decoded, std::size_t start) {
+    for (std::size_t at = decoded.find('\xED'); at != std::string_view::npos; at = decoded.find('\xED', at + 1)) {
+      if (at + 1 < decoded.size() && static_cast<unsigned char>(decoded[at + 1]) >= 0xA0) {
+        const std::size_t within = lone_surrogate(text_.substr(start, stream_.Tell() - start)).value_or(0);
+        return stop(pointer(), start + within, "half of a surrogate pair");
+      }
+    }
+    return true;
+  }
+
+  std::string_view text_;
+  const rapidjson::MemoryStream& stream_;
+  std::vector<Frame> frames_;
+  Json root_;
+  std::optional<Problem> problem_;
+};
+
+std::string_view syntax_problem(rapidjson::ParseErrorCode code) {
+  switch (code) {
+    case rapidjson::kParseErrorDocumentEmpty:
+      return "no value";
+    case rapidjson::kParseErrorDocumentRootNotSingular:
+      return "text after the value";
+    case rapidjson::kParseErrorObjectMissName:
+      return "a key in quotes must be here";
+    case rapidjson::kParseErrorObjectMissColon:
+      return "a colon must follow the key";
+    case rapidjson::kParseErrorObjectMissCommaOrCurlyBracket:
+      return "a comma or } must be here";
+    case rapidjson::kParseErrorArrayMissCommaOrSquareBracket:
+      return "a comma or ] must be here";
+    case rapidjson::kParseErrorStringUnicodeEscapeInvalidHex:
+      return "\\u needs four hexadecimal digits";
+    case rapidjson::kParseErrorStringUnicodeSurrogateInvalid:
+      return "half of a surrogate pair";
+    case rapidjson::kParseErrorStringEscapeInvalid:
+      return "a character that a string cannot hold like this";
+    case rapidjson::kParseErrorStringMissQuotationMark:
+      return "a string without its closing quote";
+    case rapidjson::kParseErrorStringInvalidEncoding:
+      return "not UTF-8";
+    case rapidjson::kParseErrorNumberTooBig:
+      return "number out of range";
+    case rapidjson::kParseErrorNumberMissFraction:
+    case rapidjson::kParseErrorNumberMissExponent:
+      return "digits are missing in a number";
+    default:
+      return "not a JSON value";
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<Json> parse_json(std::string_view text, std::string_view document) {
+  if (text.starts_with("\xEF\xBB\xBF")) {
+    return codec::decode_error(document, "", 0, "starts with a byte order mark");
+  }
+  // Iterative, so that hostile nesting meets our limit and not the end of the stack.
+  constexpr unsigned kFlags =
+      rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseValidateEncodingFlag;
+  rapidjson::MemoryStream stream(text.data(), text.size());
+  TreeBuilder builder(text, stream);
+  rapidjson::Reader reader;
+  const rapidjson::ParseResult result = reader.Parse<kFlags>(stream, builder);
+  if (const std::optional<Problem>& problem = builder.problem()) {
+    return codec::decode_error(document, problem->pointer, problem->offset, problem->text);
+  }
+  if (result.IsError()) {
+    const bool cut = result.Offset() >= text.size() && result.Code() != rapidjson::kParseErrorDocumentEmpty;
+    return codec::decode_error(document, builder.pointer(), result.Offset(),
+                               cut ? "the text ends in the middle" : syntax_problem(result.Code()));
+  }
+  // To RapidJSON a zero byte is the end of its input.
+  if (stream.Tell() != text.size()) return codec::decode_error(document, "", stream.Tell(), "text after the value");
+  return builder.take();
+}
+
+}  // namespace convergence
