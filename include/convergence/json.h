@@ -28,17 +28,17 @@ class Json {
   };
   enum class Type { kNull, kBool, kNumber, kString, kArray, kObject };
 
-  Json() = default;
-  Json(bool value) : value_(value) {}                          // NOLINT: a JSON text is made of these
+  Json();
+  Json(bool value);                                            // NOLINT: a JSON text is made of these
   Json(std::int64_t value);                                    // NOLINT
   Json(std::uint64_t value);                                   // NOLINT
-  Json(int value) : Json(static_cast<std::int64_t>(value)) {}  // NOLINT
+  Json(int value);                                             // NOLINT
   Json(double value);  // NOLINT: shortest text that reads back to the same double; not finite becomes null
-  Json(Number value) : value_(std::move(value)) {}             // NOLINT
-  Json(std::string value) : value_(std::move(value)) {}        // NOLINT
-  Json(std::string_view value) : value_(std::string(value)) {}  // NOLINT
-  Json(const char* value) : value_(std::string(value)) {}      // NOLINT
-  Json(Array value) : value_(std::move(value)) {}              // NOLINT
+  Json(Number value);                                          // NOLINT
+  Json(std::string value);                                     // NOLINT
+  Json(std::string_view value);                                // NOLINT
+  Json(const char* value);                                     // NOLINT
+  Json(Array value);                                           // NOLINT
   Json(Object value);                                          // NOLINT
 
   Type type() const { return static_cast<Type>(value_.index()); }
@@ -82,6 +82,16 @@ struct Json::Member {
   Json value;
   friend bool operator==(const Member&, const Member&) = default;
 };
+
+// Here, where Member is complete: clang looks at the whole variant already in a constructor's body.
+inline Json::Json() = default;
+inline Json::Json(bool value) : value_(value) {}
+inline Json::Json(int value) : Json(static_cast<std::int64_t>(value)) {}
+inline Json::Json(Number value) : value_(std::move(value)) {}
+inline Json::Json(std::string value) : value_(std::move(value)) {}
+inline Json::Json(std::string_view value) : value_(std::string(value)) {}
+inline Json::Json(const char* value) : value_(std::string(value)) {}
+inline Json::Json(Array value) : value_(std::move(value)) {}
 
 // Reads one JSON text, strictly: UTF-8, no duplicate keys, depth at most 64, nothing after the value. `document`
 // names the text in the one error it may return: INVALID_ARGUMENT, kind "decode", with "pointer" and "offset".
