@@ -8,9 +8,13 @@ namespace convergence {
 
 SimulatedExecutor::SimulatedExecutor(Time start) : now_(start) {}
 
-void SimulatedExecutor::post(Task task) { ready_.push_back(std::move(task)); }
+void SimulatedExecutor::post(Task task) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  ready_.push_back(std::move(task));
+}
 
 SimulatedExecutor::TimerId SimulatedExecutor::post_at(Time at, Task task) {
+  std::lock_guard<std::mutex> lock(mutex_);
   const TimerId id = next_timer_++;
   timers_.emplace(std::pair(at, id), std::move(task));
   times_.emplace(id, at);
@@ -18,10 +22,12 @@ SimulatedExecutor::TimerId SimulatedExecutor::post_at(Time at, Task task) {
 }
 
 bool SimulatedExecutor::cancel(TimerId timer) {
+  Task cancelled;  // destroyed without the lock: its destructor may call us
+  std::lock_guard<std::mutex> lock(mutex_);
   const auto time = times_.find(timer);
   if (time == times_.end()) return false;
   const auto found = timers_.find(std::pair(time->second, timer));
-  const Task cancelled = std::move(found->second);  // its destructor may call us
+  cancelled = std::move(found->second);
   timers_.erase(found);
   times_.erase(time);
   return true;
@@ -35,16 +41,22 @@ absl::Status SimulatedExecutor::wait_until(const std::function<bool()>& done, Ti
   while (!done()) {
     if (run_one(deadline)) continue;
     if (deadline != kNever) now_ = std::max(now_, deadline);
-    return make_error(ErrorKind::kTimeout, timers_.empty() ? "executor: nothing is left that could run; it would wait "
-                                                             "for ever"
-                                                           : "executor: the deadline of wait_until passed");
+    return make_error(ErrorKind::kTimeout, idle() ? "executor: nothing is left that could run; it would wait for ever"
+                                                  : "executor: the deadline of wait_until passed");
   }
   return absl::OkStatus();
 }
 
-void SimulatedExecutor::run_ready() {
-  while (run_one(now_)) {
-  }
+int SimulatedExecutor::run_ready() {
+  int ran = 0;
+  while (run_one(now_)) ++ran;
+  return ran;
+}
+
+Time SimulatedExecutor::next_due() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (!ready_.empty()) return now_;
+  return timers_.empty() ? kNever : timers_.begin()->first.first;
 }
 
 void SimulatedExecutor::advance_to(Time to) {
@@ -57,17 +69,20 @@ void SimulatedExecutor::advance_to(Time to) {
 bool SimulatedExecutor::run_one(Time until) {
   if (in_task_) return false;
   Task task;
-  if (!ready_.empty()) {
-    task = std::move(ready_.front());
-    ready_.pop_front();
-  } else if (!timers_.empty() && timers_.begin()->first.first <= until) {
-    const auto [at, id] = timers_.begin()->first;
-    task = std::move(timers_.begin()->second);
-    timers_.erase(timers_.begin());
-    times_.erase(id);
-    now_ = std::max(now_, at);
-  } else {
-    return false;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (!ready_.empty()) {
+      task = std::move(ready_.front());
+      ready_.pop_front();
+    } else if (!timers_.empty() && timers_.begin()->first.first <= until) {
+      const auto [at, id] = timers_.begin()->first;
+      task = std::move(timers_.begin()->second);
+      timers_.erase(timers_.begin());
+      times_.erase(id);
+      now_ = std::max(now_, at);
+    } else {
+      return false;
+    }
   }
   struct Leave {  // also when the task throws
     bool& in_task;

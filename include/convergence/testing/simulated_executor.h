@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <map>
+#include <mutex>
 #include <deque>
 #include <utility>
 
@@ -11,7 +12,8 @@
 
 namespace convergence {
 
-// An executor whose clock moves only when told: hours pass in microseconds, and always the same way. One thread.
+// An executor whose clock moves only when told: hours pass in microseconds, and always the same way. One thread
+// runs it; post, post_at and cancel are [any thread], as of every executor.
 class SimulatedExecutor : public Executor {
  public:
   explicit SimulatedExecutor(Time start = Time(std::chrono::hours(24 * 365 * 50)));
@@ -24,18 +26,21 @@ class SimulatedExecutor : public Executor {
   // left that could run.
   absl::Status wait_until(const std::function<bool()>& done, Time deadline) override;
 
-  // Runs what is due now, without moving the clock.
-  void run_ready();
+  // Runs what is due now, without moving the clock; returns how many tasks ran.
+  int run_ready();
   // Moves the clock to `to`, running each timer at its time.
   void advance_to(Time to);
   void advance(Duration by) { advance_to(now_ + by); }
-  bool idle() const { return ready_.empty() && timers_.empty(); }
+  // When something runs next: now for posted tasks, else the first timer, kNever without any.
+  Time next_due() const;
+  bool idle() const { return next_due() == kNever; }
 
  private:
   bool run_one(Time until);
 
-  Time now_;
+  Time now_;  // moved by the running thread alone
   bool in_task_ = false;
+  mutable std::mutex mutex_;  // guards what follows
   TimerId next_timer_ = 1;
   std::deque<Task> ready_;
   std::map<std::pair<Time, TimerId>, Task> timers_;

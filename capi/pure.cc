@@ -1,0 +1,154 @@
+// The functions without handles: documents in, documents out.
+#include <string>
+
+#include "capi/guard.h"
+#include "convergence/canary.h"
+#include "convergence/chain.h"
+#include "convergence/codec.h"
+#include "convergence/error.h"
+#include "convergence/filter.h"
+#include "convergence/plan.h"
+#include "lib/base/status_macros.h"
+
+namespace convergence::capi {
+namespace {
+
+template <typename T>
+absl::StatusOr<T> read(cvg_slice slice, std::string_view name) {
+  CVG_ASSIGN_OR_RETURN(Json json, read_document(slice, name));
+  return from_json<T>(json, name);
+}
+
+// A chain as the endpoint answers, {"Chain": {...}}, or the object inside.
+absl::StatusOr<DiscoveryChain> read_chain(cvg_slice slice) {
+  CVG_ASSIGN_OR_RETURN(Json json, read_document(slice, "chain"));
+  const Json* inner = json.find("Chain");
+  return from_json<DiscoveryChain>(inner ? *inner : json, "chain");
+}
+
+absl::StatusOr<std::vector<ConfigEntry>> read_entries(cvg_slice slice, std::string_view name) {
+  CVG_ASSIGN_OR_RETURN(Json json, read_document(slice, name));
+  const Json::Array* array = json.as_array();
+  if (array == nullptr) {
+    return make_error(ErrorKind::kDecode, std::string(name) + ": is no array; give a list of config entries",
+                      Json().set("document", name).set("pointer", "").set("offset", 0));
+  }
+  std::vector<ConfigEntry> entries;
+  for (std::size_t i = 0; i < array->size(); ++i) {
+    CVG_ASSIGN_OR_RETURN(ConfigEntry entry,
+                         from_json<ConfigEntry>((*array)[i], std::string(name) + "[" + std::to_string(i) + "]"));
+    entries.push_back(std::move(entry));
+  }
+  return entries;
+}
+
+absl::StatusOr<EntryMap> read_entry_map(cvg_slice slice, std::string_view name) {
+  CVG_ASSIGN_OR_RETURN(std::vector<ConfigEntry> entries, read_entries(slice, name));
+  EntryMap map;
+  for (ConfigEntry& entry : entries) {
+    const EntryId key = entry_key(entry);
+    if (!map.emplace(key, std::move(entry)).second) {
+      return make_error(ErrorKind::kValidate, std::string(name) + ": " + key.kind + "/" + key.name + ": is there twice");
+    }
+  }
+  return map;
+}
+
+}  // namespace
+}  // namespace convergence::capi
+
+using namespace convergence;        // NOLINT: the functions below have C linkage and cannot live inside
+using namespace convergence::capi;  // NOLINT
+
+extern "C" {
+
+cvg_code cvg_route(cvg_slice chain, cvg_slice request, cvg_buffer* out, cvg_error** error) noexcept {
+  return guarded(error, [&]() -> absl::Status {
+    CVG_RETURN_IF_ERROR(require(out, "out"));
+    CVG_ASSIGN_OR_RETURN(DiscoveryChain compiled, read_chain(chain));
+    CVG_ASSIGN_OR_RETURN(HttpRequestShape shape, read<HttpRequestShape>(request, "request"));
+    CVG_ASSIGN_OR_RETURN(RouteResult result, route(compiled, shape));
+    return give(to_json(result), out);
+  });
+}
+
+cvg_code cvg_filter(cvg_slice expression, cvg_slice rows, cvg_buffer* out, cvg_error** error) noexcept {
+  return guarded(error, [&]() -> absl::Status {
+    CVG_RETURN_IF_ERROR(require(out, "out"));
+    CVG_ASSIGN_OR_RETURN(Filter filter, Filter::parse(view(expression)));
+    CVG_ASSIGN_OR_RETURN(Json json, read_document(rows, "rows"));
+    const Json::Array* array = json.as_array();
+    if (array == nullptr) {
+      return make_error(ErrorKind::kDecode, "rows: is no array; give rows as /v1/health/service answers",
+                        Json().set("document", "rows").set("pointer", "").set("offset", 0));
+    }
+    CVG_ASSIGN_OR_RETURN(Json::Array matching, filter_rows(filter, *array));
+    return give(Json(std::move(matching)), out);
+  });
+}
+
+cvg_code cvg_plan_config(cvg_slice desired, cvg_slice actual, cvg_slice options, cvg_buffer* out,
+                         cvg_error** error) noexcept {
+  return guarded(error, [&]() -> absl::Status {
+    CVG_RETURN_IF_ERROR(require(out, "out"));
+    CVG_ASSIGN_OR_RETURN(std::vector<ConfigEntry> wanted, read_entries(desired, "desired"));
+    CVG_ASSIGN_OR_RETURN(EntryMap present, read_entry_map(actual, "actual"));
+    CVG_ASSIGN_OR_RETURN(PlanOptions plan_options, read<PlanOptions>(options, "options"));
+    CVG_ASSIGN_OR_RETURN(Plan plan, plan_config(wanted, present, plan_options));
+    return give(to_json(plan), out);
+  });
+}
+
+cvg_code cvg_catalog_from_consul(cvg_slice answers, cvg_buffer* out, cvg_error** error) noexcept {
+  return guarded(error, [&]() -> absl::Status {
+    CVG_RETURN_IF_ERROR(require(out, "out"));
+    CVG_ASSIGN_OR_RETURN(Json json, read_document(answers, "answers"));
+    CVG_ASSIGN_OR_RETURN(CatalogState catalog, catalog_from_consul(json, "answers"));
+    return give(to_json(catalog), out);
+  });
+}
+
+cvg_code cvg_converge(cvg_slice desired, cvg_slice catalog, cvg_slice options, cvg_buffer* out,
+                      cvg_error** error) noexcept {
+  return guarded(error, [&]() -> absl::Status {
+    CVG_RETURN_IF_ERROR(require(out, "out"));
+    CVG_ASSIGN_OR_RETURN(DesiredState wanted, read<DesiredState>(desired, "desired"));
+    CVG_ASSIGN_OR_RETURN(CatalogState present, read<CatalogState>(catalog, "catalog"));
+    CVG_ASSIGN_OR_RETURN(PlanOptions plan_options, read<PlanOptions>(options, "options"));
+    CVG_ASSIGN_OR_RETURN(Plan plan, converge(wanted, present, plan_options));
+    return give(to_json(plan), out);
+  });
+}
+
+cvg_code cvg_undo(cvg_slice plan, cvg_buffer* out, cvg_error** error) noexcept {
+  return guarded(error, [&]() -> absl::Status {
+    CVG_RETURN_IF_ERROR(require(out, "out"));
+    CVG_ASSIGN_OR_RETURN(Plan done, read<Plan>(plan, "plan"));
+    return give(to_json(undo(done)), out);
+  });
+}
+
+cvg_code cvg_describe_plan(cvg_slice plan, cvg_buffer* out, cvg_error** error) noexcept {
+  return guarded(error, [&]() -> absl::Status {
+    CVG_RETURN_IF_ERROR(require(out, "out"));
+    CVG_ASSIGN_OR_RETURN(Plan described, read<Plan>(plan, "plan"));
+    return give_text(describe(described), out);
+  });
+}
+
+cvg_code cvg_canary_step(cvg_slice policy, cvg_slice state, cvg_slice event, cvg_buffer* out,
+                         cvg_error** error) noexcept {
+  return guarded(error, [&]() -> absl::Status {
+    CVG_RETURN_IF_ERROR(require(out, "out"));
+    CVG_ASSIGN_OR_RETURN(CanaryPolicy canary_policy, read<CanaryPolicy>(policy, "policy"));
+    CanaryState before;
+    if (!view(state).empty()) {
+      CVG_ASSIGN_OR_RETURN(before, read<CanaryState>(state, "state"));
+    }
+    CVG_ASSIGN_OR_RETURN(CanaryEvent canary_event, read<CanaryEvent>(event, "event"));
+    CVG_ASSIGN_OR_RETURN(CanaryStep step, canary_step(canary_policy, before, canary_event));
+    return give(to_json(step), out);
+  });
+}
+
+}  // extern "C"
