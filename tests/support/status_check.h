@@ -20,13 +20,13 @@ absl::Status status_of(const absl::StatusOr<T>& result) {
 }  // namespace convergence::test
 
 // A vague "it failed" is no check: name the kind and a piece of the message.
-#define CHECK_ERROR(expression, expected_kind, fragment)                                         \
-  do {                                                                                           \
-    const absl::Status cvg_checked = ::convergence::test::status_of(expression);                 \
-    CHECK(::convergence::to_string(::convergence::error_kind(cvg_checked)) ==                    \
-          ::convergence::to_string(expected_kind));                                              \
-    INFO("message: ", std::string(cvg_checked.message()));                                       \
-    CHECK(std::string(cvg_checked.message()).find(fragment) != std::string::npos);               \
+#define CHECK_ERROR(expression, expected_kind, fragment)                           \
+  do {                                                                             \
+    const absl::Status cvg_checked = ::convergence::test::status_of(expression);   \
+    CHECK(::convergence::to_string(::convergence::error_kind(cvg_checked)) ==      \
+          ::convergence::to_string(expected_kind));                                \
+    INFO("message: ", std::string(cvg_checked.message()));                         \
+    CHECK(std::string(cvg_checked.message()).find(fragment) != std::string::npos); \
   } while (false)
 
 #define CHECK_OK(expression) CHECK(::convergence::test::status_of(expression).ToString() == "OK")
