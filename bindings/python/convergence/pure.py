@@ -1,0 +1,99 @@
+"""The functions without state: documents in, documents out."""
+from . import _capi
+from ._handle import Handle
+
+
+def route(chain, request):
+    """Where a request goes: route, legs with weights and targets, retry policy, why.
+
+    chain: as /v1/discovery-chain answers, or its "Chain"; request: {"path", "method", "headers", "query"}.
+    """
+    return _capi.call_for_document("cvg_route", _capi.document(chain), _capi.document(request))
+
+
+def filter(expression, rows):  # noqa: A001 - the field's own name
+    """The rows (as in /v1/health/service) that match one of Consul's filter expressions."""
+    return _capi.call_for_document("cvg_filter", _capi.text(expression), _capi.document(rows))
+
+
+def plan_config(desired, actual, **options):
+    """The ordered writes that turn the entries `actual` into `desired`. Options: prune, take_foreign, ..."""
+    return _capi.call_for_document("cvg_plan_config", _capi.document(desired), _capi.document(actual),
+                                   _capi.document(options or None))
+
+
+def converge(desired, catalog, options=None):
+    """The plan that makes `catalog` (a CatalogState or its document) match `desired` ({"services", "entries"})."""
+    if isinstance(catalog, CatalogState):
+        catalog = catalog.document
+    return _capi.call_for_document("cvg_converge", _capi.document(desired), _capi.document(catalog),
+                                   _capi.document(options))
+
+
+def undo(plan):
+    """The plan that takes an applied plan back."""
+    return _capi.call_for_document("cvg_undo", _capi.document(plan))
+
+
+def describe(plan):
+    """The plan in sentences."""
+    return _capi.call_for_bytes("cvg_describe_plan", _capi.document(plan)).decode()
+
+
+def canary_step(policy, state, event):
+    """One step of a rollout: {"state": ..., "effects": [...]}. state: None before the first."""
+    return _capi.call_for_document("cvg_canary_step", _capi.document(policy), _capi.document(state),
+                                   _capi.document(event))
+
+
+class CatalogState:
+    """What is there. `document` is the JSON form; equal documents are equal states."""
+
+    def __init__(self, document):
+        self.document = document
+
+    @classmethod
+    def from_consul(cls, answers):
+        """From raw Consul answers: {"nodes", "services", "health", "node_health", "kv", "config"}, each optional."""
+        return cls(_capi.call_for_document("cvg_catalog_from_consul", _capi.document(answers)))
+
+    def __eq__(self, other):
+        return isinstance(other, CatalogState) and self.document == other.document
+
+    def __repr__(self):
+        nodes, services = self.document.get("nodes") or [], self.document.get("services") or {}
+        return f"CatalogState({len(nodes)} nodes, {len(services)} services)"
+
+
+class ConfigEntries(Handle):
+    """Config entries with the server's rules on every write."""
+
+    def __init__(self, datacenter="dc1", trust_domain=None, dialect="1.8"):
+        options = {"datacenter": datacenter, "dialect": dialect}
+        if trust_domain is not None:
+            options["trust_domain"] = trust_domain
+        super().__init__(_capi.call_for_handle("cvg_entries_new", _capi.document(options)), "cvg_entries_free")
+
+    def put(self, entry):
+        """Validated and graph-checked as PUT /v1/config does; raises Error and changes nothing when refused."""
+        _capi.call("cvg_entries_put", self.pointer, _capi.document(entry))
+
+    def delete(self, kind, name):
+        _capi.call("cvg_entries_delete", self.pointer, _capi.text(kind), _capi.text(name))
+
+    def get(self, kind, name):
+        """The entry as GET /v1/config answers it; Error with code NOT_FOUND when absent."""
+        return _capi.call_for_document("cvg_entries_get", self.pointer, _capi.text(kind), _capi.text(name))
+
+    def list(self, kind=""):
+        return _capi.call_for_document("cvg_entries_list", self.pointer, _capi.text(kind))
+
+    def compile(self, service, override=None, compile_dc=None):
+        """The "Chain" object of /v1/discovery-chain/<service>."""
+        options = {}
+        if override is not None:
+            options["override"] = override
+        if compile_dc is not None:
+            options["compile_dc"] = compile_dc
+        return _capi.call_for_document("cvg_entries_compile", self.pointer, _capi.text(service),
+                                       _capi.document(options))
