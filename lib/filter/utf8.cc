@@ -1,0 +1,41 @@
+#include "lib/filter/utf8.h"
+
+namespace convergence::filter {
+
+std::optional<std::size_t> invalid_utf8(std::string_view text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[at]);
+    const std::size_t length = lead < 0x80   ? 1
+                               : lead < 0xC2 ? 0
+                               : lead < 0xE0 ? 2
+                               : lead < 0xF0 ? 3
+                               : lead < 0xF5 ? 4
+                                             : 0;
+    if (length == 0 || text.size() - at < length) return at;
+    for (std::size_t i = 1; i < length; ++i) {
+      if ((static_cast<unsigned char>(text[at + i]) & 0xC0) != 0x80) return at;
+    }
+    if (length > 2) {  // longer than needed, a half of a pair, or above U+10FFFF
+      const auto next = static_cast<unsigned char>(text[at + 1]);
+      if ((lead == 0xE0 && next < 0xA0) || (lead == 0xED && next > 0x9F) || (lead == 0xF0 && next < 0x90) ||
+          (lead == 0xF4 && next > 0x8F)) {
+        return at;
+      }
+    }
+    at += length;
+  }
+  return std::nullopt;
+}
+
+std::string printable_utf8(std::string_view text) {
+  std::string out;
+  for (;;) {
+    const auto bad = invalid_utf8(text);
+    out += text.substr(0, bad.value_or(text.size()));
+    if (!bad) return out;
+    out += "\xEF\xBF\xBD";
+    text.remove_prefix(*bad + 1);
+  }
+}
+
+}  // namespace convergence::filter

@@ -1,0 +1,19 @@
+#ifndef CONVERGENCE_LIB_FILTER_UTF8_H_
+#define CONVERGENCE_LIB_FILTER_UTF8_H_
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace convergence::filter {
+
+// Where the first byte stands that is no UTF-8.
+std::optional<std::size_t> invalid_utf8(std::string_view text);
+
+// The text with U+FFFD for each such byte: error messages and details travel as JSON.
+std::string printable_utf8(std::string_view text);
+
+}  // namespace convergence::filter
+
+#endif  // CONVERGENCE_LIB_FILTER_UTF8_H_
