@@ -20,9 +20,9 @@ namespace convergence {
 // ---- policy --------------------------------------------------------------------------------------------------
 
 struct CanaryPolicy {
-  std::string service;
-  std::string stable_subset;
-  std::string candidate_subset;
+  std::string service{};
+  std::string stable_subset{};
+  std::string candidate_subset{};
   std::vector<std::int32_t> steps = {500, 2000, 5000};  // candidate's weight, hundredths of a percent, rising, 1..10000
   Duration interval = std::chrono::seconds(10);         // one measurement
   Duration settle = std::chrono::seconds(2);            // after a change of weight, before measuring
@@ -32,7 +32,7 @@ struct CanaryPolicy {
   std::int32_t max_failures = 2;                        // bad measurements in all before the rollback
   Duration no_evidence_deadline = std::chrono::minutes(10);  // without good or bad evidence: roll back
   Duration step_deadline = std::chrono::minutes(30);         // in one step, whatever happens: roll back
-  Json::Object unknown;
+  Json::Object unknown{};
   friend bool operator==(const CanaryPolicy&, const CanaryPolicy&) = default;
 };
 
@@ -98,8 +98,8 @@ struct WakeAt {
   friend bool operator==(const WakeAt&, const WakeAt&) = default;
 };
 struct Effect {
-  std::string id;  // "<rollout>/<number>", never used again
-  std::variant<WriteWeights, Measure, WakeAt> body;
+  std::string id{};  // "<rollout>/<number>", never used again
+  std::variant<WriteWeights, Measure, WakeAt> body{};
   friend bool operator==(const Effect&, const Effect&) = default;
 };
 
@@ -113,14 +113,14 @@ struct CanaryRecord {
   std::int64_t stable_errors = 0;
   std::int64_t candidate_requests = 0;
   std::int64_t candidate_errors = 0;
-  std::string why;  // one line with the numbers
+  std::string why{};  // one line with the numbers
   friend bool operator==(const CanaryRecord&, const CanaryRecord&) = default;
 };
 
 struct CanaryState {
-  std::string rollout;   // id given by the Start event
-  std::string revision;  // what is being rolled out: the candidate's version
-  CanaryPolicy policy;   // as it was at the start: a later edit does not change a running rollout
+  std::string rollout{};   // id given by the Start event
+  std::string revision{};  // what is being rolled out: the candidate's version
+  CanaryPolicy policy{};   // as it was at the start: a later edit does not change a running rollout
   CanaryPhase phase = CanaryPhase::kIdle;
   bool paused = false;
   std::int32_t step = -1;    // index into policy.steps
@@ -134,9 +134,9 @@ struct CanaryState {
   Time deadline = kNever;    // when the state moves by itself
   Time last_event_at{};      // events never go back in time
   std::int64_t next_effect = 1;
-  std::vector<Effect> outbox;  // effects not yet reported done, in order
-  std::vector<CanaryRecord> history;
-  Json::Object unknown;
+  std::vector<Effect> outbox{};  // effects not yet reported done, in order
+  std::vector<CanaryRecord> history{};
+  Json::Object unknown{};
   friend bool operator==(const CanaryState&, const CanaryState&) = default;
 };
 
@@ -152,9 +152,9 @@ struct RequestCount {
 };
 
 struct StartRollout {
-  std::string rollout;
-  std::string revision;
-  std::string actor;
+  std::string rollout{};
+  std::string revision{};
+  std::string actor{};
   friend bool operator==(const StartRollout&, const StartRollout&) = default;
 };
 struct Tick {
@@ -163,17 +163,17 @@ struct Tick {
 struct Measurement {
   std::int64_t epoch = 0;
   EvidenceKind kind = EvidenceKind::kCounted;
-  RequestCount stable;
-  RequestCount candidate;
-  std::string problem;  // of a broken source
+  RequestCount stable{};
+  RequestCount candidate{};
+  std::string problem{};  // of a broken source
   friend bool operator==(const Measurement&, const Measurement&) = default;
 };
 enum class WriteOutcome { kDone, kConflict, kError };
 std::string_view to_string(WriteOutcome outcome);
 struct EffectDone {
-  std::string effect;
+  std::string effect{};
   WriteOutcome outcome = WriteOutcome::kDone;
-  std::string problem;
+  std::string problem{};
   friend bool operator==(const EffectDone&, const EffectDone&) = default;
 };
 struct CandidateHealth {
@@ -185,22 +185,22 @@ enum class CanaryVerb { kAbort, kPromote, kPause, kResume };
 std::string_view to_string(CanaryVerb verb);
 struct Command {
   CanaryVerb verb = CanaryVerb::kAbort;
-  std::string actor;
-  std::string reason;
+  std::string actor{};
+  std::string reason{};
   friend bool operator==(const Command&, const Command&) = default;
 };
 
 struct CanaryEvent {
   Time at{};
-  std::variant<Tick, StartRollout, Measurement, EffectDone, CandidateHealth, Command> body;
+  std::variant<Tick, StartRollout, Measurement, EffectDone, CandidateHealth, Command> body{};
   friend bool operator==(const CanaryEvent&, const CanaryEvent&) = default;
 };
 
 // ---- the step ------------------------------------------------------------------------------------------------
 
 struct CanaryStep {
-  CanaryState state;
-  std::vector<Effect> effects;  // new ones; they are in state.outbox too, where a driver that resumes finds them
+  CanaryState state{};
+  std::vector<Effect> effects{};  // new ones; they are in state.outbox too, where a driver that resumes finds them
   friend bool operator==(const CanaryStep&, const CanaryStep&) = default;
 };
 

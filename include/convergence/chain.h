@@ -71,79 +71,79 @@ class ConfigEntries {
 // ---- the compiled chain --------------------------------------------------------------------------------------
 
 struct ChainOverrides {
-  std::string protocol;
+  std::string protocol{};
   Duration connect_timeout{0};
-  std::string mesh_gateway_mode;
+  std::string mesh_gateway_mode{};
   friend bool operator==(const ChainOverrides&, const ChainOverrides&) = default;
 };
 
 struct ChainRequest {
-  std::string service;
-  std::string evaluate_in_datacenter;  // ?compile-dc=; empty: the cluster's
-  ClusterIdentity cluster;
-  ChainOverrides overrides;
+  std::string service{};
+  std::string evaluate_in_datacenter{};  // ?compile-dc=; empty: the cluster's
+  ClusterIdentity cluster{};
+  ChainOverrides overrides{};
 };
 
 struct ChainRoute {
-  Route definition;
-  std::string next_node;
+  Route definition{};
+  std::string next_node{};
   friend bool operator==(const ChainRoute&, const ChainRoute&) = default;
 };
 
 struct ChainSplit {
   std::int32_t weight = 0;  // hundredths of a percent
-  std::string next_node;
+  std::string next_node{};
   friend bool operator==(const ChainSplit&, const ChainSplit&) = default;
 };
 
 struct RouterNode {
-  std::vector<ChainRoute> routes;
+  std::vector<ChainRoute> routes{};
   friend bool operator==(const RouterNode&, const RouterNode&) = default;
 };
 
 struct SplitterNode {
-  std::vector<ChainSplit> splits;
+  std::vector<ChainSplit> splits{};
   friend bool operator==(const SplitterNode&, const SplitterNode&) = default;
 };
 
 struct ResolverNode {
   Duration connect_timeout{0};
   bool is_default = false;
-  std::string target;
-  std::vector<std::string> failover_targets;
+  std::string target{};
+  std::vector<std::string> failover_targets{};
   friend bool operator==(const ResolverNode&, const ResolverNode&) = default;
 };
 
 struct ChainNode {
-  std::string name;
-  std::variant<ResolverNode, SplitterNode, RouterNode> body;
+  std::string name{};
+  std::variant<ResolverNode, SplitterNode, RouterNode> body{};
   friend bool operator==(const ChainNode&, const ChainNode&) = default;
 };
 
 struct ChainTarget {
-  std::string id;
-  std::string service;
-  std::string service_subset;
-  std::string namespace_name;
-  std::string datacenter;
-  std::string mesh_gateway_mode;
-  ResolverSubset subset;
+  std::string id{};
+  std::string service{};
+  std::string service_subset{};
+  std::string namespace_name{};
+  std::string datacenter{};
+  std::string mesh_gateway_mode{};
+  ResolverSubset subset{};
   bool external = false;
-  std::string sni;
-  std::string name;
+  std::string sni{};
+  std::string name{};
   friend bool operator==(const ChainTarget&, const ChainTarget&) = default;
 };
 
 // The "Chain" object of /v1/discovery-chain/<service>.
 struct DiscoveryChain {
-  std::string service_name;
-  std::string namespace_name;
-  std::string datacenter;
-  std::string customization_hash;
-  std::string protocol;
-  std::string start_node;
-  std::map<std::string, ChainNode> nodes;  // by "<type>:<name>"
-  std::map<std::string, ChainTarget> targets;
+  std::string service_name{};
+  std::string namespace_name{};
+  std::string datacenter{};
+  std::string customization_hash{};
+  std::string protocol{};
+  std::string start_node{};
+  std::map<std::string, ChainNode> nodes{};  // by "<type>:<name>"
+  std::map<std::string, ChainTarget> targets{};
   friend bool operator==(const DiscoveryChain&, const DiscoveryChain&) = default;
 };
 
@@ -155,14 +155,14 @@ absl::StatusOr<DiscoveryChain> compile_chain(const EntryMap& entries, const Chai
 struct HttpRequestShape {
   std::string path = "/";
   std::string method = "GET";
-  std::map<std::string, std::string> headers;  // names in lower case
-  std::map<std::string, std::string> query;
+  std::map<std::string, std::string> headers{};  // names in lower case
+  std::map<std::string, std::string> query{};
 };
 
 struct RetryPolicy {
   std::uint32_t num_retries = 0;
   bool on_connect_failure = false;
-  std::vector<std::uint32_t> on_status_codes;
+  std::vector<std::uint32_t> on_status_codes{};
   friend bool operator==(const RetryPolicy&, const RetryPolicy&) = default;
 };
 
@@ -170,19 +170,19 @@ struct RetryPolicy {
 // targets in order.
 struct RouteLeg {
   std::int32_t weight = 0;  // hundredths of a percent
-  std::string target;
-  std::vector<std::string> failover_targets;
+  std::string target{};
+  std::vector<std::string> failover_targets{};
   Duration connect_timeout{0};
   friend bool operator==(const RouteLeg&, const RouteLeg&) = default;
 };
 
 struct RouteResult {
   int route = -1;  // index of the route that matched; -1: the chain has no router
-  std::optional<RouteDestination> destination;
-  RetryPolicy retry;
-  std::string path;  // after the rewrite
-  std::vector<RouteLeg> legs;
-  std::vector<std::string> why;  // one line a choice, from the start node down
+  std::optional<RouteDestination> destination{};
+  RetryPolicy retry{};
+  std::string path{};  // after the rewrite
+  std::vector<RouteLeg> legs{};
+  std::vector<std::string> why{};  // one line a choice, from the start node down
   friend bool operator==(const RouteResult&, const RouteResult&) = default;
 };
 

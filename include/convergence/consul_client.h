@@ -27,17 +27,17 @@ enum class Consistency { kDefault, kStale, kConsistent };
 
 // Options of one call. Empty strings are left out of the query.
 struct ReadOptions {
-  std::string datacenter;
-  std::string namespace_name;
+  std::string datacenter{};
+  std::string namespace_name{};
   Consistency consistency = Consistency::kDefault;
-  std::string filter;
+  std::string filter{};
   std::uint64_t wait_index = 0;            // > 0: a blocking query
   Duration wait = std::chrono::minutes(5); // of a blocking query
   Duration timeout = std::chrono::seconds(30);  // on top of `wait`
 };
 struct WriteOptions {
-  std::string datacenter;
-  std::string namespace_name;
+  std::string datacenter{};
+  std::string namespace_name{};
   Duration timeout = std::chrono::seconds(30);
 };
 
@@ -52,16 +52,16 @@ struct Answer {
 };
 
 struct HealthRow {
-  Node node;
-  ServiceInstance instance;
-  std::vector<HealthCheck> checks;
+  Node node{};
+  ServiceInstance instance{};
+  std::vector<HealthCheck> checks{};
   friend bool operator==(const HealthRow&, const HealthRow&) = default;
 };
 
 struct SessionRequest {
-  std::string name;
-  std::string node;  // empty: the agent's
-  std::vector<std::string> checks;  // empty: serfHealth where it exists
+  std::string name{};
+  std::string node{};  // empty: the agent's
+  std::vector<std::string> checks{};  // empty: serfHealth where it exists
   Duration ttl{0};                  // 10 s .. 24 h; 0: none
   Duration lock_delay = std::chrono::seconds(15);
   bool delete_on_release = false;  // Behavior "delete"
@@ -69,16 +69,16 @@ struct SessionRequest {
 
 // One operation of a transaction, in Consul's own JSON: {"KV": {...}}, {"Service": {...}}, {"Check": {...}}, {"Node": {...}}.
 struct TxnOperation {
-  Json operation;
+  Json operation{};
 };
 struct TxnFailure {
   std::size_t operation = 0;
-  std::string what;
+  std::string what{};
   friend bool operator==(const TxnFailure&, const TxnFailure&) = default;
 };
 struct TxnResult {
-  Json::Array results;
-  std::vector<TxnFailure> failures;  // not empty: nothing was done
+  Json::Array results{};
+  std::vector<TxnFailure> failures{};  // not empty: nothing was done
   friend bool operator==(const TxnResult&, const TxnResult&) = default;
 };
 inline constexpr std::size_t kMaxTxnOperations = 64;

@@ -26,44 +26,44 @@ std::string_view to_string(Slice slice);
 
 // A health check that an agent runs. Exactly one of http, tcp, ttl is set.
 struct CheckDefinition {
-  std::string id;  // unique on the node; empty: "<service id>:<name>"
-  std::string name;
-  std::string http;  // URL
-  std::string tcp;   // host:port
+  std::string id{};  // unique on the node; empty: "<service id>:<name>"
+  std::string name{};
+  std::string http{};  // URL
+  std::string tcp{};   // host:port
   Duration ttl{0};
   Duration interval{0};
   Duration timeout{0};
   Duration deregister_critical_service_after{0};
-  Json::Object unknown;
+  Json::Object unknown{};
   friend bool operator==(const CheckDefinition&, const CheckDefinition&) = default;
 };
 
 // Where a service should run: on every node whose Meta has role = `role` and all of `node_meta`, and whose name is
 // in `nodes` unless that is empty.
 struct Placement {
-  std::string role;
-  std::map<std::string, std::string> node_meta;
-  std::vector<std::string> nodes;
+  std::string role{};
+  std::map<std::string, std::string> node_meta{};
+  std::vector<std::string> nodes{};
   friend bool operator==(const Placement&, const Placement&) = default;
 };
 
 struct DesiredService {
-  std::string name;
-  std::string version;  // opaque; becomes Meta.version of the instances
+  std::string name{};
+  std::string version{};  // opaque; becomes Meta.version of the instances
   Slice slice = Slice::kNone;
-  Placement placement;
+  Placement placement{};
   std::int32_t port = 0;
-  std::vector<std::string> tags;
-  std::map<std::string, std::string> meta;
-  std::vector<CheckDefinition> checks;
+  std::vector<std::string> tags{};
+  std::map<std::string, std::string> meta{};
+  std::vector<CheckDefinition> checks{};
   std::uint64_t modify_index = 0;  // of the KV key it was read from; not part of the document
-  Json::Object unknown;
+  Json::Object unknown{};
   friend bool operator==(const DesiredService&, const DesiredService&) = default;
 };
 
 struct DesiredState {
-  std::vector<DesiredService> services;  // by (role, name, slice), each at most once
-  std::vector<ConfigEntry> entries;      // by entry_key, each at most once
+  std::vector<DesiredService> services{};  // by (role, name, slice), each at most once
+  std::vector<ConfigEntry> entries{};      // by entry_key, each at most once
   friend bool operator==(const DesiredState&, const DesiredState&) = default;
 };
 

@@ -43,13 +43,13 @@ enum class StepOutcome { kDone, kConflict, kFailed, kSkipped };
 std::string_view to_string(StepOutcome outcome);
 
 struct StepReport {
-  std::string step;
+  std::string step{};
   StepOutcome outcome = StepOutcome::kDone;
-  absl::Status status;
+  absl::Status status{};
 };
 
 struct ApplyReport {
-  std::vector<StepReport> steps;  // in the plan's order; skipped: needs a step that was not done
+  std::vector<StepReport> steps{};  // in the plan's order; skipped: needs a step that was not done
   bool conflict = false;          // a lost race: read and plan again
 };
 
@@ -61,14 +61,14 @@ void apply_plan(ConsulClient& client, Plan plan, std::function<void(const StepRe
 
 struct ConvergeOptions {
   std::string prefix = std::string(kDefaultPrefix);
-  PlanOptions plan;
+  PlanOptions plan{};
   std::int32_t max_rounds = 20;  // of read, plan, apply, before a conflict is given up on
 };
 
 struct ConvergeProgress {
   std::int32_t round = 0;
-  Plan plan;                       // of this round
-  std::optional<StepReport> step;  // empty: the plan was just made
+  Plan plan{};                       // of this round
+  std::optional<StepReport> step{};  // empty: the plan was just made
   std::size_t done = 0;            // steps of this round
 };
 
@@ -76,8 +76,8 @@ struct ConvergeReport {
   std::int32_t rounds = 0;
   std::size_t steps_done = 0;
   std::size_t conflicts = 0;
-  Plan last_plan;                    // empty steps: converged
-  std::vector<absl::Status> broken;  // desired documents that could not be read
+  Plan last_plan{};                    // empty steps: converged
+  std::vector<absl::Status> broken{};  // desired documents that could not be read
 };
 
 // Reads, plans and applies until the plan has no step left. An error only where reading fails or a step is refused; what
@@ -88,10 +88,10 @@ void converge_once(ConsulClient& client, ConvergeOptions options, std::function<
 // ---- rollouts --------------------------------------------------------------------------------------------------
 
 struct MeasureRequest {
-  std::string service;
-  std::string stable_subset;
-  std::string candidate_subset;
-  Measure window;
+  std::string service{};
+  std::string stable_subset{};
+  std::string candidate_subset{};
+  Measure window{};
 };
 
 // Where evidence comes from. The answer may come at any time later, on the executor; a driver that has given up on it

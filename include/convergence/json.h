@@ -78,8 +78,8 @@ class Json {
 };
 
 struct Json::Member {
-  std::string name;
-  Json value;
+  std::string name{};
+  Json value{};
   friend bool operator==(const Member&, const Member&) = default;
 };
 

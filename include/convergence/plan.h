@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "convergence/canary.h"
 #include "convergence/catalog.h"
 #include "convergence/chain.h"
 #include "convergence/config_entry.h"
@@ -38,9 +39,9 @@ std::string_view to_string(Reason reason);
 
 // Registration of an instance with its checks, which are written with it in one transaction.
 struct ServiceRegistration {
-  ServiceInstance instance;
-  std::vector<HealthCheck> checks;         // status of new ones: critical until somebody proves otherwise
-  std::vector<std::string> remove_checks;  // ids of ours that are not wanted any more
+  ServiceInstance instance{};
+  std::vector<HealthCheck> checks{};         // status of new ones: critical until somebody proves otherwise
+  std::vector<std::string> remove_checks{};  // ids of ours that are not wanted any more
   friend bool operator==(const ServiceRegistration&, const ServiceRegistration&) = default;
 };
 
@@ -48,42 +49,45 @@ struct ServiceRegistration {
 using StepBody = std::variant<std::monostate, ServiceRegistration, ConfigEntry>;
 
 struct Step {
-  std::string id;  // unique in the plan, from its content: "put-entry:service-router/api"
+  std::string id{};  // unique in the plan, from its content: "put-entry:service-router/api"
   Action action = Action::kPutEntry;
-  InstanceId instance;             // of service steps
-  std::string service;             // of service steps
-  EntryId entry;                   // of entry steps
+  InstanceId instance{};             // of service steps
+  std::string service{};             // of service steps
+  EntryId entry{};                   // of entry steps
   Reason reason = Reason::kMissing;
-  std::string why;                 // the sentence, with its numbers
-  std::vector<std::string> needs;  // ids of steps that must be done before
+  std::string why{};                 // the sentence, with its numbers
+  std::vector<std::string> needs{};  // ids of steps that must be done before
   // ModifyIndex of the read this was decided on; 0: create only. For a step on a thing that an earlier step of the plan
   // writes, the index that step produced; `cas_from` names it.
   std::uint64_t cas_index = 0;
-  std::string cas_from;
-  StepBody body;    // what to write; nothing for deletions
-  StepBody before;  // what was there, for undo; nothing for creations
+  std::string cas_from{};
+  StepBody body{};    // what to write; nothing for deletions
+  StepBody before{};  // what was there, for undo; nothing for creations
   friend bool operator==(const Step&, const Step&) = default;
 };
 
 // A difference that the plan leaves as it is, and why.
 struct Held {
-  std::string id;
+  std::string id{};
   Reason reason = Reason::kForeign;
-  std::string why;
+  std::string why{};
   friend bool operator==(const Held&, const Held&) = default;
 };
 
 struct Plan {
   std::uint64_t catalog_index = 0;  // of the catalog it was made from
-  std::vector<Step> steps;          // in order; each prefix is safe
-  std::vector<Held> held;
+  std::vector<Step> steps{};          // in order; each prefix is safe
+  std::vector<Held> held{};
   friend bool operator==(const Plan&, const Plan&) = default;
 };
 
 struct PlanOptions {
+  // Whose things are ours: what we write carries Meta managed-by = owner, and nothing else is ever pruned. Two desired states
+  // on one Consul have two owners; drivers use the KV prefix.
+  std::string owner = std::string(kMarkValue);
   bool prune = false;         // delete what is ours and not wanted
   bool take_foreign = false;  // change entries stamped by another owner too
-  ClusterIdentity cluster;    // datacenter is overridden by the catalog's
+  ClusterIdentity cluster{};    // datacenter is overridden by the catalog's
   friend bool operator==(const PlanOptions&, const PlanOptions&) = default;
 };
 
@@ -95,6 +99,11 @@ absl::StatusOr<Plan> converge(const DesiredState& desired, const CatalogState& c
 // The part of it that concerns config entries, alone.
 absl::StatusOr<Plan> plan_config(const std::vector<ConfigEntry>& desired, const EntryMap& actual,
                                  const PlanOptions& options = {});
+
+// The desired entries as the rollouts want them now: in a splitter with legs to both subsets of a rollout, these two have the
+// rollout's weights and not the document's, from its start until the next rollout of the service. So the weights have one
+// owner, and converging never takes traffic from where evidence has put it.
+std::vector<ConfigEntry> entries_for(std::vector<ConfigEntry> desired, const std::vector<CanaryState>& rollouts);
 
 // The plan that takes everything `plan` did back, once all of it has been applied.
 Plan undo(const Plan& plan);

@@ -21,7 +21,7 @@ namespace convergence {
 // One exchange. A recording is a JSON document: {"schema":1,"exchanges":[{"request":{...},"response":{...}|"error":{...}}]};
 // bodies that are UTF-8 stand as text, others as base64. Tokens are never recorded.
 struct Exchange {
-  HttpRequest request;  // without deadline
+  HttpRequest request{};  // without deadline
   absl::StatusOr<HttpResponse> response;
 };
 
@@ -49,7 +49,7 @@ struct Fault {
   };
   Kind kind = Kind::kNone;
   int status = 500;
-  std::string body;
+  std::string body{};
   Duration delay{0};
 };
 
