@@ -33,7 +33,7 @@ std::optional<std::uint64_t> cas_of(const Json& arguments) {
 }
 
 constexpr Parameter kPut[] = {
-    {"key", Shape::kText, true},      {"value", Shape::kText, false}, {"value_base64", Shape::kText, false},
+    {"key", Shape::kText, true},       {"value", Shape::kText, false},  {"value_base64", Shape::kText, false},
     {"flags", Shape::kInteger, false}, {"cas", Shape::kInteger, false}, {"acquire", Shape::kText, false},
     {"release", Shape::kText, false},
 };

@@ -147,7 +147,8 @@ cvg_code cvg_watch_start(cvg_client* client, cvg_slice verb, cvg_slice arguments
     const ReadVerb* read = find_read(view(verb));
     if (read == nullptr) {
       if (find_call(view(verb)) == nullptr) return unknown_verb(view(verb));
-      return make_error(ErrorKind::kUsage, "verb: \"" + std::string(view(verb)) + "\" cannot be watched; only reads can");
+      return make_error(ErrorKind::kUsage,
+                        "verb: \"" + std::string(view(verb)) + "\" cannot be watched; only reads can");
     }
     CVG_ASSIGN_OR_RETURN(Json json, read_document(arguments, "arguments"));
     CVG_RETURN_IF_ERROR(check_members(json, joined(read->parameters, read_parameters()), "arguments"));

@@ -64,11 +64,14 @@ constexpr Parameter kFaultRule[] = {
 };
 
 absl::StatusOr<Fault::Kind> fault_kind(const std::string& name, std::string_view document) {
-  static const std::map<std::string, Fault::Kind> kinds = {
-      {"none", Fault::Kind::kNone},        {"fail-before", Fault::Kind::kFailBefore},
-      {"fail-after", Fault::Kind::kFailAfter}, {"status", Fault::Kind::kStatus},
-      {"cut-body", Fault::Kind::kCutBody}, {"garbage", Fault::Kind::kGarbage},
-      {"delay", Fault::Kind::kDelay},      {"stall", Fault::Kind::kStall}};
+  static const std::map<std::string, Fault::Kind> kinds = {{"none", Fault::Kind::kNone},
+                                                           {"fail-before", Fault::Kind::kFailBefore},
+                                                           {"fail-after", Fault::Kind::kFailAfter},
+                                                           {"status", Fault::Kind::kStatus},
+                                                           {"cut-body", Fault::Kind::kCutBody},
+                                                           {"garbage", Fault::Kind::kGarbage},
+                                                           {"delay", Fault::Kind::kDelay},
+                                                           {"stall", Fault::Kind::kStall}};
   auto found = kinds.find(name);
   if (found == kinds.end()) {
     return make_error(ErrorKind::kUsage, std::string(document) + ": kind \"" + name +
@@ -217,10 +220,9 @@ cvg_code cvg_connection_fault(cvg_loop* loop, cvg_connection* inner, cvg_slice f
     CVG_RETURN_IF_ERROR(require(out, "out"));
     CVG_ASSIGN_OR_RETURN(Json json, parse_json(view(faults), "faults"));
     CVG_ASSIGN_OR_RETURN(std::vector<FaultRule> rules, read_faults(json));
-    *out = owning(new_fault_transport(*loop->executor, *inner->transport,
-                                      [rules](std::uint64_t number, const HttpRequest& request) {
-                                        return first_fitting(rules, number, request);
-                                      }));
+    *out = owning(new_fault_transport(
+        *loop->executor, *inner->transport,
+        [rules](std::uint64_t number, const HttpRequest& request) { return first_fitting(rules, number, request); }));
     return absl::OkStatus();
   });
 }

@@ -76,9 +76,8 @@ void apply(ConsulClient& client, const Json& a, const WriteOptions&, JsonCallbac
   });
 }
 
-constexpr Parameter kConverge[] = {{"prefix", Shape::kText, false},
-                                   {"options", Shape::kObject, false},
-                                   {"max_rounds", Shape::kInteger, false}};
+constexpr Parameter kConverge[] = {
+    {"prefix", Shape::kText, false}, {"options", Shape::kObject, false}, {"max_rounds", Shape::kInteger, false}};
 void once(ConsulClient& client, const Json& a, const WriteOptions&, JsonCallback done) {
   ConvergeOptions options;
   options.prefix = prefix_of(a);

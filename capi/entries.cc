@@ -54,7 +54,8 @@ absl::StatusOr<ClusterIdentity> read_cluster(const Json& json) {
   if (dialect == to_string(Dialect::kCurrent)) {
     cluster.dialect = Dialect::kCurrent;
   } else if (!dialect.empty() && dialect != to_string(Dialect::k1_8)) {
-    return make_error(ErrorKind::kUsage, "options: dialect: \"" + dialect + "\" is unknown; use \"1.8\" or \"current\"");
+    return make_error(ErrorKind::kUsage,
+                      "options: dialect: \"" + dialect + "\" is unknown; use \"1.8\" or \"current\"");
   }
   return cluster;
 }

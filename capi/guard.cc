@@ -85,9 +85,7 @@ const char* cvg_version(void) noexcept {
 
 int32_t cvg_abi_version(void) noexcept { return CVG_ABI_VERSION; }
 
-cvg_slice cvg_text(const char* text) noexcept {
-  return cvg_slice{text, text == nullptr ? 0 : std::strlen(text)};
-}
+cvg_slice cvg_text(const char* text) noexcept { return cvg_slice{text, text == nullptr ? 0 : std::strlen(text)}; }
 
 void cvg_buffer_free(cvg_buffer* buffer) noexcept {
   if (buffer == nullptr) return;

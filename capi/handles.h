@@ -44,7 +44,7 @@ struct cvg_loop {
 
 struct cvg_connection {
   std::unique_ptr<convergence::Transport> owned;
-  convergence::Transport* transport = nullptr;  // `owned`, or somebody else's
+  convergence::Transport* transport = nullptr;                   // `owned`, or somebody else's
   std::shared_ptr<std::vector<convergence::Exchange>> recorded;  // of recording connections
 };
 

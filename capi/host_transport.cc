@@ -57,9 +57,9 @@ struct HostTransport::State {
   Executor& executor;
   HostCallbacks callbacks;
   std::mutex mutex;
-  std::uint64_t next_id = 1;           // guarded by mutex
-  std::map<SendId, Waiting> waiting;   // guarded by mutex
-  bool closed = false;                 // guarded by mutex
+  std::uint64_t next_id = 1;          // guarded by mutex
+  std::map<SendId, Waiting> waiting;  // guarded by mutex
+  bool closed = false;                // guarded by mutex
 
   bool is_waiting(SendId id) {
     std::lock_guard<std::mutex> lock(mutex);
@@ -109,8 +109,8 @@ cvg_slice slice_of(const std::string& text) { return cvg_slice{text.data(), text
 void HostTransport::State::start(SendId id, const HttpRequest& request) {
   if (!is_waiting(id)) return;  // cancelled before it began
   const std::string headers = header_text(request.headers);
-  cvg_request out{sizeof(cvg_request), slice_of(request.method), slice_of(request.target), slice_of(headers),
-                  slice_of(request.body), request.deadline.time_since_epoch().count()};
+  cvg_request out{sizeof(cvg_request), slice_of(request.method), slice_of(request.target),
+                  slice_of(headers),   slice_of(request.body),   request.deadline.time_since_epoch().count()};
   cvg_code code = CVG_INTERNAL;
   std::string problem;
   try {
@@ -123,9 +123,9 @@ void HostTransport::State::start(SendId id, const HttpRequest& request) {
   }
   if (code == CVG_OK) return;
   // The host's own code comes back unchanged, so that its meaning survives the way through.
-  absl::Status status = make_error(code == CVG_INTERNAL ? ErrorKind::kInvariant : ErrorKind::kUnreachable,
-                                   request.method + " " + request.target + ": " + problem,
-                                   Json().set("host_code", code));
+  absl::Status status =
+      make_error(code == CVG_INTERNAL ? ErrorKind::kInvariant : ErrorKind::kUnreachable,
+                 request.method + " " + request.target + ": " + problem, Json().set("host_code", code));
   finish(id, std::move(status));
 }
 
@@ -153,13 +153,13 @@ Transport::SendId HostTransport::send(HttpRequest request, Completion completion
     id = state_->next_id++;
     state_->waiting[id].completion = std::move(completion);
     if (request.deadline != kNever) {
-      state_->waiting[id].timer = state_->executor.post_at(request.deadline, [weak, id, what = request.method + " " +
-                                                                                             request.target] {
-        std::shared_ptr<State> state = weak.lock();
-        if (!state || !state->is_waiting(id)) return;
-        state->tell_host_to_cancel(id);
-        state->finish(id, make_error(ErrorKind::kTimeout, what + ": no answer before the deadline"));
-      });
+      state_->waiting[id].timer =
+          state_->executor.post_at(request.deadline, [weak, id, what = request.method + " " + request.target] {
+            std::shared_ptr<State> state = weak.lock();
+            if (!state || !state->is_waiting(id)) return;
+            state->tell_host_to_cancel(id);
+            state->finish(id, make_error(ErrorKind::kTimeout, what + ": no answer before the deadline"));
+          });
     }
   }
   state_->executor.post([weak, id, request = std::move(request)] {

@@ -30,8 +30,8 @@ class HostCallbacks {
   cvg_transport functions_{};
 };
 
-// A Transport whose requests the host carries out. send() posts, so that the host's function runs as a task of the loop;
-// complete() may be called from any thread, also inside that function.
+// A Transport whose requests the host carries out. send() posts, so that the host's function runs as a task of the
+// loop; complete() may be called from any thread, also inside that function.
 class HostTransport : public Transport {
  public:
   HostTransport(Executor& executor, HostCallbacks callbacks);

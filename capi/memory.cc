@@ -24,8 +24,7 @@ using namespace convergence::capi;  // NOLINT
 
 extern "C" {
 
-cvg_code cvg_memory_consul_new(cvg_loop* loop, cvg_slice options, cvg_memory_consul** out,
-                               cvg_error** error) noexcept {
+cvg_code cvg_memory_consul_new(cvg_loop* loop, cvg_slice options, cvg_memory_consul** out, cvg_error** error) noexcept {
   return guarded(error, [&]() -> absl::Status {
     CVG_RETURN_IF_ERROR(require(loop, "loop"));
     CVG_RETURN_IF_ERROR(require(out, "out"));

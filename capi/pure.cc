@@ -48,7 +48,8 @@ absl::StatusOr<EntryMap> read_entry_map(cvg_slice slice, std::string_view name) 
   for (ConfigEntry& entry : entries) {
     const EntryId key = entry_key(entry);
     if (!map.emplace(key, std::move(entry)).second) {
-      return make_error(ErrorKind::kValidate, std::string(name) + ": " + key.kind + "/" + key.name + ": is there twice");
+      return make_error(ErrorKind::kValidate,
+                        std::string(name) + ": " + key.kind + "/" + key.name + ": is there twice");
     }
   }
   return map;

@@ -73,11 +73,13 @@ const ReadVerb kVerbs[] = {
      [](ConsulClient& client, const Json& a, const ReadOptions& o, AnswerCallback done) {
        client.kv_keys(text_of(a, "prefix"), o, into<std::vector<std::string>>(std::move(done)));
      }},
-    {"catalog_nodes", {},
+    {"catalog_nodes",
+     {},
      [](ConsulClient& client, const Json&, const ReadOptions& o, AnswerCallback done) {
        client.catalog_nodes(o, into<std::vector<Node>>(std::move(done)));
      }},
-    {"catalog_services", {},
+    {"catalog_services",
+     {},
      [](ConsulClient& client, const Json&, const ReadOptions& o, AnswerCallback done) {
        client.catalog_services(o, into<std::map<std::string, std::vector<std::string>>>(std::move(done)));
      }},
@@ -95,8 +97,7 @@ const ReadVerb kVerbs[] = {
      }},
     {"config_get", kKindName,
      [](ConsulClient& client, const Json& a, const ReadOptions& o, AnswerCallback done) {
-       client.config_get(text_of(a, "kind"), text_of(a, "name"), o,
-                         into<std::optional<ConfigEntry>>(std::move(done)));
+       client.config_get(text_of(a, "kind"), text_of(a, "name"), o, into<std::optional<ConfigEntry>>(std::move(done)));
      }},
     {"config_list", kKind,
      [](ConsulClient& client, const Json& a, const ReadOptions& o, AnswerCallback done) {
@@ -106,15 +107,16 @@ const ReadVerb kVerbs[] = {
      [](ConsulClient& client, const Json& a, const ReadOptions& o, AnswerCallback done) {
        client.discovery_chain(text_of(a, "service"), o, into<DiscoveryChain>(std::move(done)));
      }},
-    {"session_list", {},
+    {"session_list",
+     {},
      [](ConsulClient& client, const Json&, const ReadOptions& o, AnswerCallback done) {
        client.session_list(o, into<Json::Array>(std::move(done)));
      }},
 };
 
 constexpr Parameter kReadParameters[] = {
-    {"dc", Shape::kText, false},         {"ns", Shape::kText, false},       {"stale", Shape::kBool, false},
-    {"consistent", Shape::kBool, false}, {"filter", Shape::kText, false},   {"index", Shape::kInteger, false},
+    {"dc", Shape::kText, false},         {"ns", Shape::kText, false},          {"stale", Shape::kBool, false},
+    {"consistent", Shape::kBool, false}, {"filter", Shape::kText, false},      {"index", Shape::kInteger, false},
     {"wait", Shape::kDuration, false},   {"timeout", Shape::kDuration, false},
 };
 

@@ -10,13 +10,20 @@ namespace {
 
 std::string_view name_of(Shape shape) {
   switch (shape) {
-    case Shape::kText: return "a text";
-    case Shape::kTextList: return "a list of texts";
-    case Shape::kInteger: return "an integer";
-    case Shape::kBool: return "true or false";
-    case Shape::kDuration: return "a duration (\"10s\" or integer nanoseconds)";
-    case Shape::kObject: return "an object";
-    case Shape::kArray: return "an array";
+    case Shape::kText:
+      return "a text";
+    case Shape::kTextList:
+      return "a list of texts";
+    case Shape::kInteger:
+      return "an integer";
+    case Shape::kBool:
+      return "true or false";
+    case Shape::kDuration:
+      return "a duration (\"10s\" or integer nanoseconds)";
+    case Shape::kObject:
+      return "an object";
+    case Shape::kArray:
+      return "an array";
   }
   return "";
 }
@@ -32,15 +39,21 @@ std::optional<Duration> as_duration(const Json& json) {
 
 bool has_shape(const Json& json, Shape shape) {
   switch (shape) {
-    case Shape::kText: return json.is_string();
+    case Shape::kText:
+      return json.is_string();
     case Shape::kTextList:
       return json.is_array() && std::all_of(json.as_array()->begin(), json.as_array()->end(),
                                             [](const Json& item) { return item.is_string(); });
-    case Shape::kInteger: return json.to_int64().has_value();
-    case Shape::kBool: return json.is_bool();
-    case Shape::kDuration: return as_duration(json).has_value();
-    case Shape::kObject: return json.is_object();
-    case Shape::kArray: return json.is_array();
+    case Shape::kInteger:
+      return json.to_int64().has_value();
+    case Shape::kBool:
+      return json.is_bool();
+    case Shape::kDuration:
+      return as_duration(json).has_value();
+    case Shape::kObject:
+      return json.is_object();
+    case Shape::kArray:
+      return json.is_array();
   }
   return false;
 }
@@ -63,8 +76,8 @@ absl::Status check_members(const Json& json, std::span<const Parameter> paramete
   if (!json.is_object()) return at(ErrorKind::kDecode, document, "", json.offset, "is no object");
   for (const Json::Member& member : *json.as_object()) {
     const std::string pointer = "/" + member.name;
-    auto parameter = std::find_if(parameters.begin(), parameters.end(),
-                                  [&](const Parameter& p) { return p.name == member.name; });
+    auto parameter =
+        std::find_if(parameters.begin(), parameters.end(), [&](const Parameter& p) { return p.name == member.name; });
     if (parameter == parameters.end()) {
       std::string known;
       for (const Parameter& p : parameters) known += (known.empty() ? "" : ", ") + std::string(p.name);

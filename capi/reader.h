@@ -14,8 +14,8 @@
 
 namespace convergence::capi {
 
-// Options and arguments are small JSON objects whose members are declared in tables. check_members() looks at all of them
-// first, so that the getters below need not fail.
+// Options and arguments are small JSON objects whose members are declared in tables. check_members() looks at all of
+// them first, so that the getters below need not fail.
 enum class Shape { kText, kTextList, kInteger, kBool, kDuration, kObject, kArray };
 
 struct Parameter {
@@ -24,8 +24,8 @@ struct Parameter {
   bool required = false;
 };
 
-// INVALID_ARGUMENT kind "decode" for a member of another shape, kind "usage" for one that is missing or unknown, which names
-// those that are known. A null member counts as absent.
+// INVALID_ARGUMENT kind "decode" for a member of another shape, kind "usage" for one that is missing or unknown, which
+// names those that are known. A null member counts as absent.
 absl::Status check_members(const Json& json, std::span<const Parameter> parameters, std::string_view document);
 
 // Absent members give empty values.
