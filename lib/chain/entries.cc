@@ -1,0 +1,32 @@
+#include <utility>
+
+#include "convergence/chain.h"
+#include "lib/base/status_macros.h"
+#include "lib/chain/graph_check.h"
+
+namespace convergence {
+
+absl::Status ConfigEntries::put(ConfigEntry entry, std::uint64_t index) {
+  CVG_ASSIGN_OR_RETURN(ConfigEntry normal, normalise_entry(std::move(entry), cluster_.dialect));
+  CVG_RETURN_IF_ERROR(check_write(map_, {entry_id(normal), &normal}));
+  const auto [found, is_new] = map_.try_emplace(entry_key(normal));
+  normal.create_index = is_new ? index : found->second->create_index;
+  normal.modify_index = index;
+  found->second = std::move(normal);
+  return absl::OkStatus();
+}
+
+absl::Status ConfigEntries::remove(std::string_view kind, std::string_view name) {
+  const auto found = map_.find(entry_key(kind, name));
+  if (found == map_.end()) return absl::OkStatus();
+  CVG_RETURN_IF_ERROR(check_write(map_, {{std::string(kind), std::string(name)}, nullptr}));
+  map_.erase(found);
+  return absl::OkStatus();
+}
+
+const ConfigEntry* ConfigEntries::get(std::string_view kind, std::string_view name) const {
+  const auto found = map_.find(entry_key(kind, name));
+  return found == map_.end() ? nullptr : &*found->second;
+}
+
+}  // namespace convergence
