@@ -1,0 +1,186 @@
+#include "lib/model/names.h"
+
+#include <array>
+
+#include "convergence/canary.h"
+#include "convergence/catalog.h"
+#include "convergence/chain.h"
+#include "convergence/desired.h"
+#include "convergence/plan.h"
+
+namespace convergence {
+namespace {
+
+template <typename E>
+struct NameRow {
+  E value;
+  std::string_view name;
+};
+
+// One table an enum, in the order of its enumerators.
+template <typename E>
+constexpr int kNames = 0;
+
+template <>
+constexpr std::array kNames<CheckStatus> = {
+    NameRow<CheckStatus>{CheckStatus::kPassing, "passing"},
+    NameRow<CheckStatus>{CheckStatus::kWarning, "warning"},
+    NameRow<CheckStatus>{CheckStatus::kCritical, "critical"},
+};
+
+template <>
+constexpr std::array kNames<Slice> = {
+    NameRow<Slice>{Slice::kNone, "none"},
+    NameRow<Slice>{Slice::kBlue, "blue"},
+    NameRow<Slice>{Slice::kGreen, "green"},
+};
+
+template <>
+constexpr std::array kNames<Action> = {
+    NameRow<Action>{Action::kRegisterService, "register-service"},
+    NameRow<Action>{Action::kChangeService, "change-service"},
+    NameRow<Action>{Action::kRemoveService, "remove-service"},
+    NameRow<Action>{Action::kPutEntry, "put-entry"},
+    NameRow<Action>{Action::kDeleteEntry, "delete-entry"},
+};
+
+template <>
+constexpr std::array kNames<Reason> = {
+    NameRow<Reason>{Reason::kMissing, "missing"},
+    NameRow<Reason>{Reason::kVersion, "version"},
+    NameRow<Reason>{Reason::kDefinition, "definition"},
+    NameRow<Reason>{Reason::kContent, "content"},
+    NameRow<Reason>{Reason::kIntermediate, "intermediate"},
+    NameRow<Reason>{Reason::kNotWanted, "not-wanted"},
+    NameRow<Reason>{Reason::kForeign, "foreign"},
+    NameRow<Reason>{Reason::kNotPruned, "not-pruned"},
+    NameRow<Reason>{Reason::kNoNode, "no-node"},
+    NameRow<Reason>{Reason::kNoInstance, "no-instance"},
+    NameRow<Reason>{Reason::kNoSafeOrder, "no-safe-order"},
+};
+
+template <>
+constexpr std::array kNames<CanaryPhase> = {
+    NameRow<CanaryPhase>{CanaryPhase::kIdle, "idle"},
+    NameRow<CanaryPhase>{CanaryPhase::kSettling, "settling"},
+    NameRow<CanaryPhase>{CanaryPhase::kObserving, "observing"},
+    NameRow<CanaryPhase>{CanaryPhase::kPromoting, "promoting"},
+    NameRow<CanaryPhase>{CanaryPhase::kRollingBack, "rolling-back"},
+    NameRow<CanaryPhase>{CanaryPhase::kSucceeded, "succeeded"},
+    NameRow<CanaryPhase>{CanaryPhase::kFailed, "failed"},
+};
+
+template <>
+constexpr std::array kNames<CanaryReason> = {
+    NameRow<CanaryReason>{CanaryReason::kNone, "none"},
+    NameRow<CanaryReason>{CanaryReason::kStarted, "started"},
+    NameRow<CanaryReason>{CanaryReason::kWeightWritten, "weight-written"},
+    NameRow<CanaryReason>{CanaryReason::kGoodEvidence, "good-evidence"},
+    NameRow<CanaryReason>{CanaryReason::kBadEvidence, "bad-evidence"},
+    NameRow<CanaryReason>{CanaryReason::kTooFewRequests, "too-few-requests"},
+    NameRow<CanaryReason>{CanaryReason::kSourceBroken, "source-broken"},
+    NameRow<CanaryReason>{CanaryReason::kStepPassed, "step-passed"},
+    NameRow<CanaryReason>{CanaryReason::kAllStepsPassed, "all-steps-passed"},
+    NameRow<CanaryReason>{CanaryReason::kFailureBudget, "failure-budget"},
+    NameRow<CanaryReason>{CanaryReason::kNoEvidenceDeadline, "no-evidence-deadline"},
+    NameRow<CanaryReason>{CanaryReason::kStepDeadline, "step-deadline"},
+    NameRow<CanaryReason>{CanaryReason::kAborted, "aborted"},
+    NameRow<CanaryReason>{CanaryReason::kPromotedByHand, "promoted-by-hand"},
+    NameRow<CanaryReason>{CanaryReason::kPaused, "paused"},
+    NameRow<CanaryReason>{CanaryReason::kResumed, "resumed"},
+    NameRow<CanaryReason>{CanaryReason::kConflict, "conflict"},
+    NameRow<CanaryReason>{CanaryReason::kCandidateUnhealthy, "candidate-unhealthy"},
+    NameRow<CanaryReason>{CanaryReason::kSuperseded, "superseded"},
+    NameRow<CanaryReason>{CanaryReason::kWriteFailed, "write-failed"},
+};
+
+template <>
+constexpr std::array kNames<EvidenceKind> = {
+    NameRow<EvidenceKind>{EvidenceKind::kCounted, "counted"},
+    NameRow<EvidenceKind>{EvidenceKind::kNone, "none"},
+    NameRow<EvidenceKind>{EvidenceKind::kBrokenSource, "broken-source"},
+};
+
+template <>
+constexpr std::array kNames<WriteOutcome> = {
+    NameRow<WriteOutcome>{WriteOutcome::kDone, "done"},
+    NameRow<WriteOutcome>{WriteOutcome::kConflict, "conflict"},
+    NameRow<WriteOutcome>{WriteOutcome::kError, "error"},
+};
+
+template <>
+constexpr std::array kNames<CanaryVerb> = {
+    NameRow<CanaryVerb>{CanaryVerb::kAbort, "abort"},
+    NameRow<CanaryVerb>{CanaryVerb::kPromote, "promote"},
+    NameRow<CanaryVerb>{CanaryVerb::kPause, "pause"},
+    NameRow<CanaryVerb>{CanaryVerb::kResume, "resume"},
+};
+
+template <>
+constexpr std::array kNames<Dialect> = {
+    NameRow<Dialect>{Dialect::k1_8, "1.8"},
+    NameRow<Dialect>{Dialect::kCurrent, "current"},
+};
+
+// A value that no enumerator names (a cast gone wrong) is shown as such.
+template <typename E>
+std::string_view name_of(E value) {
+  for (const NameRow<E>& row : kNames<E>) {
+    if (row.value == value) return row.name;
+  }
+  return "?";
+}
+
+}  // namespace
+
+std::string_view to_string(CheckStatus status) { return name_of(status); }
+std::string_view to_string(Slice slice) { return name_of(slice); }
+std::string_view to_string(Action action) { return name_of(action); }
+std::string_view to_string(Reason reason) { return name_of(reason); }
+std::string_view to_string(CanaryPhase phase) { return name_of(phase); }
+std::string_view to_string(CanaryReason reason) { return name_of(reason); }
+std::string_view to_string(EvidenceKind kind) { return name_of(kind); }
+std::string_view to_string(WriteOutcome outcome) { return name_of(outcome); }
+std::string_view to_string(CanaryVerb verb) { return name_of(verb); }
+std::string_view to_string(Dialect dialect) { return name_of(dialect); }
+
+template <typename E>
+std::optional<E> parse_name(std::string_view name) {
+  for (const NameRow<E>& row : kNames<E>) {
+    if (row.name == name) return row.value;
+  }
+  return std::nullopt;
+}
+
+template <typename E>
+std::string all_names() {
+  std::string names;
+  for (const NameRow<E>& row : kNames<E>) {
+    if (!names.empty()) names += ", ";
+    names += row.name;
+  }
+  return names;
+}
+
+template std::optional<CheckStatus> parse_name(std::string_view);
+template std::optional<Slice> parse_name(std::string_view);
+template std::optional<Action> parse_name(std::string_view);
+template std::optional<Reason> parse_name(std::string_view);
+template std::optional<CanaryPhase> parse_name(std::string_view);
+template std::optional<CanaryReason> parse_name(std::string_view);
+template std::optional<EvidenceKind> parse_name(std::string_view);
+template std::optional<WriteOutcome> parse_name(std::string_view);
+template std::optional<CanaryVerb> parse_name(std::string_view);
+template std::optional<Dialect> parse_name(std::string_view);
+template std::string all_names<CheckStatus>();
+template std::string all_names<Slice>();
+template std::string all_names<Action>();
+template std::string all_names<Reason>();
+template std::string all_names<CanaryPhase>();
+template std::string all_names<CanaryReason>();
+template std::string all_names<EvidenceKind>();
+template std::string all_names<WriteOutcome>();
+template std::string all_names<CanaryVerb>();
+template std::string all_names<Dialect>();
+
+}  // namespace convergence
