@@ -37,6 +37,30 @@ void read_desired(ConsulClient& client, std::string_view prefix, const ReadOptio
 void read_catalog(ConsulClient& client, std::vector<std::string> services, const ReadOptions& options,
                   ConsulClient::Callback<CatalogState> done);
 
+// The rollouts below `prefix`, whatever their phase, by service name.
+void read_rollouts(ConsulClient& client, std::string_view prefix, const ReadOptions& options,
+                   ConsulClient::Callback<std::vector<CanaryState>> done);
+
+// ---- planning --------------------------------------------------------------------------------------------------
+
+struct ConvergeOptions {
+  std::string prefix = std::string(kDefaultPrefix);
+  PlanOptions plan{};                     // its owner is the prefix, unless the host names another
+  std::optional<DesiredState> desired{};  // in place of what stands below the prefix
+  ReadOptions read{};
+  std::int32_t max_rounds = 20;  // of read, plan, apply, before a conflict is given up on
+};
+
+struct PlannedRound {
+  Plan plan{};
+  CatalogState catalog{};               // that it was made from
+  std::uint64_t desired_index = 0;      // of the read of the desired state, for the next blocking query
+  std::vector<absl::Status> broken{};   // desired documents that could not be read
+};
+
+// Reads what is wanted, what is there and the rollouts, and plans: converge() on entries_for() of the desired entries.
+void plan_now(ConsulClient& client, const ConvergeOptions& options, ConsulClient::Callback<PlannedRound> done);
+
 // ---- applying a plan -------------------------------------------------------------------------------------------
 
 enum class StepOutcome { kDone, kConflict, kFailed, kSkipped };
@@ -59,12 +83,6 @@ struct ApplyReport {
 void apply_plan(ConsulClient& client, Plan plan, std::function<void(const StepReport&)> progress,
                 ConsulClient::Callback<ApplyReport> done);
 
-struct ConvergeOptions {
-  std::string prefix = std::string(kDefaultPrefix);
-  PlanOptions plan{};
-  std::int32_t max_rounds = 20;  // of read, plan, apply, before a conflict is given up on
-};
-
 struct ConvergeProgress {
   std::int32_t round = 0;
   Plan plan{};                       // of this round
@@ -80,7 +98,7 @@ struct ConvergeReport {
   std::vector<absl::Status> broken{};  // desired documents that could not be read
 };
 
-// Reads, plans and applies until the plan has no step left. An error only where reading fails or a step is refused; what
+// plan_now() and apply_plan() until the plan has no step left. An error only where reading fails or a step is refused; what
 // was done until then stays done, safely.
 void converge_once(ConsulClient& client, ConvergeOptions options, std::function<void(const ConvergeProgress&)> progress,
                    ConsulClient::Callback<ConvergeReport> done);
