@@ -1,0 +1,201 @@
+// The converge command.
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "command.h"
+#include "convergence/curl_transport.h"
+#include "convergence/error.h"
+#include "convergence/version.h"
+
+namespace cli {
+namespace {
+
+volatile std::sig_atomic_t stop = 0;
+
+const std::vector<Command>& commands() {
+  static const std::vector<Command> all = {
+      {"plan",
+       "[FILE...]",
+       "show what would be done; with files, as if they were the desired state",
+       {{"prune", false, "delete what is ours and not wanted"},
+        {"take-foreign", false, "change entries that others own too"},
+        {"detailed-exitcode", false, "exit 3 when there are changes"}},
+       run_plan},
+      {"apply",
+       "[FILE...]",
+       "write the files' documents to KV, then converge until nothing is left to do",
+       {{"prune", false, "delete what is ours and not wanted"},
+        {"take-foreign", false, "change entries that others own too"},
+        {"max-rounds", true, "read and plan again at most so often (default 20)"}},
+       run_apply},
+      {"watch",
+       "",
+       "converge now and at every change, until interrupted",
+       {{"prune", false, "delete what is ours and not wanted"},
+        {"take-foreign", false, "change entries that others own too"}},
+       run_watch},
+      {"chain",
+       "SERVICE [FILE...]",
+       "show where requests to a service go; with files, compiled from their entries",
+       {{"path", true, "follow one request with this path"}},
+       run_chain},
+      {"rollout",
+       "start|status|pause|resume|promote|abort SERVICE, or list",
+       "roll a version out by canary",
+       {{"policy", true, "file of the policy (start)"},
+        {"revision", true, "the version that the candidate subset runs (start)"},
+        {"id", true, "id of the rollout (start; default <service>-<revision>)"},
+        {"metrics-command", true, "program that prints the evidence of a window (start)"},
+        {"actor", true, "who commands (default: the user)"},
+        {"reason", true, "why"}},
+       run_rollout},
+      {"dev",
+       "",
+       "serve the embedded Consul on loopback until interrupted",
+       {{"port", true, "port to listen on (default 8500; 0 takes a free one)"}},
+       run_dev},
+  };
+  return all;
+}
+
+std::string usage() {
+  std::string text = "usage: converge COMMAND [OPTIONS] ...\n\n";
+  for (const Command& command : commands()) {
+    text += fmt::format("  {:8} {}\n", command.name, command.help);
+  }
+  return text +
+         "\nconverge COMMAND --help says more. Exit: 0 done or no change, 1 failed, 2 bad usage or input,\n"
+         "3 there are changes (plan --detailed-exitcode).\n";
+}
+
+std::string usage(const Command& command) {
+  std::string text =
+      fmt::format("usage: converge {} [OPTIONS] {}\n\n{}\n\n", command.name, command.synopsis, command.help);
+  for (const std::vector<Flag>* flags : {&command.flags, &common_flags()}) {
+    for (const Flag& flag : *flags) {
+      text += fmt::format("  --{:22} {}\n", std::string(flag.name) + (flag.takes_value ? "=..." : ""), flag.help);
+    }
+  }
+  return text;
+}
+
+int run(const std::vector<std::string>& words) {
+  if (words.empty()) {
+    std::fputs(usage().c_str(), stderr);
+    return kBadInput;
+  }
+  if (words[0] == "--help" || words[0] == "-help" || words[0] == "help") {
+    std::fputs(usage().c_str(), stdout);
+    return kDone;
+  }
+  if (words[0] == "--version" || words[0] == "version") {
+    std::printf("converge %d.%d.%d\n", CVG_VERSION_MAJOR, CVG_VERSION_MINOR, CVG_VERSION_PATCH);
+    return kDone;
+  }
+  for (const Command& command : commands()) {
+    if (command.name != words[0]) continue;
+    std::vector<Flag> flags = command.flags;
+    flags.insert(flags.end(), common_flags().begin(), common_flags().end());
+    const std::vector<std::string> rest(words.begin() + 1, words.end());
+    absl::StatusOr<Arguments> arguments = parse_arguments(rest, flags);
+    Output output(arguments.ok() && arguments->has("json"), isatty(STDOUT_FILENO) != 0);
+    if (!arguments.ok()) return output.fail(arguments.status(), kBadInput);
+    if (arguments->has("help")) {
+      std::fputs(usage(command).c_str(), stdout);
+      return kDone;
+    }
+    return command.run(*arguments, output);
+  }
+  std::fprintf(stderr, "converge: %s: unknown command\n\n%s", words[0].c_str(), usage().c_str());
+  return kBadInput;
+}
+
+}  // namespace
+
+bool stop_requested() { return stop != 0; }
+
+void catch_stop_signals() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { stop = 1; };
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+void Output::clear_progress() {
+  if (open_) std::fputs("\r\033[K", stdout);
+  open_ = false;
+}
+
+void Output::say(std::string_view line) {
+  if (json_) return;
+  clear_progress();
+  std::fwrite(line.data(), 1, line.size(), stdout);
+  std::fputc('\n', stdout);
+  std::fflush(stdout);
+}
+
+void Output::progress(std::string_view line) {
+  if (json_) return;
+  if (!terminal_) return say(line);
+  std::fputs("\r\033[K", stdout);
+  std::fwrite(line.data(), 1, line.size(), stdout);
+  std::fflush(stdout);
+  open_ = true;
+}
+
+void Output::document(const convergence::Json& json) {
+  std::fputs((convergence::to_pretty_text(json) + "\n").c_str(), stdout);
+  std::fflush(stdout);
+}
+
+int Output::fail(const absl::Status& status, int code) {
+  clear_progress();
+  if (json_) {
+    document(convergence::Json().set("error", convergence::Json()
+                                                  .set("code", convergence::error_code_name(status))
+                                                  .set("kind", to_string(convergence::error_kind(status)))
+                                                  .set("message", std::string(status.message()))
+                                                  .set("detail", convergence::error_detail(status))));
+  }
+  std::fprintf(stderr, "converge: %s\n", std::string(status.message()).c_str());
+  return code;
+}
+
+int Output::fail(const absl::Status& status) {
+  switch (convergence::error_kind(status)) {
+    case convergence::ErrorKind::kDecode:
+    case convergence::ErrorKind::kValidate:
+    case convergence::ErrorKind::kGraph:
+    case convergence::ErrorKind::kFilter:
+    case convergence::ErrorKind::kUsage:
+      return fail(status, kBadInput);
+    default:
+      return fail(status, kFailed);
+  }
+}
+
+absl::StatusOr<Session> connect(const Arguments& arguments) {
+  const Environment environment = [](const char* name) { return std::getenv(name); };
+  absl::StatusOr<convergence::CurlOptions> options = connection_options(arguments, environment);
+  if (!options.ok()) return options.status();
+  Session session;
+  session.executor = convergence::new_loop_executor();
+  auto transport = convergence::new_curl_transport(*session.executor, *options);
+  if (!transport.ok()) return transport.status();
+  session.transport = *std::move(transport);
+  session.client = std::make_unique<convergence::ConsulClient>(*session.executor, *session.transport);
+  session.read = read_options(arguments, environment);
+  session.prefix = arguments.get("prefix", convergence::kDefaultPrefix);
+  return session;
+}
+
+}  // namespace cli
+
+int main(int argc, char** argv) { return cli::run(std::vector<std::string>(argv + 1, argv + argc)); }
