@@ -82,7 +82,7 @@ int command(Session& session, const std::string& service, CanaryVerb verb, const
   RolloutOptions options;
   options.prefix = session.prefix;
   RolloutDriver driver(*session.client, nothing, service, options);
-  const Command what{verb, actor_of(arguments), arguments.get("reason")};
+  const convergence::Command what{verb, actor_of(arguments), arguments.get("reason")};
   absl::StatusOr<CanaryState> state =
       await<CanaryState>(*session.executor, [&](auto done) { driver.command(what, std::move(done)); });
   if (!state.ok()) return output.fail(state.status(), kFailed);
