@@ -47,6 +47,7 @@ function(convergence_library name)
   foreach(layer IN LISTS arg_LAYERS)
     target_sources(${target} PRIVATE $<TARGET_OBJECTS:convergence_${layer}_objects>)
     get_property(packages TARGET convergence_${layer}_objects PROPERTY convergence_packages)
+    list(REMOVE_ITEM packages convergence_rapidjson)  # headers only: nothing for those who link
     target_link_libraries(${target} PRIVATE fmt::fmt ${packages})
   endforeach()
   foreach(used IN LISTS arg_USES)

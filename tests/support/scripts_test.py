@@ -12,12 +12,13 @@ sys.path.insert(0, str(HERE))
 
 import report  # noqa: E402
 
-JUNIT = """<testsuite name="x" tests="5">
+JUNIT = """<testsuite name="x" tests="6">
 <testcase name="good" status="run"><system-out>all is well</system-out></testcase>
 <testcase name="bad" status="fail"><failure message="Failed"/><system-out>it broke</system-out></testcase>
 <testcase name="skipped" status="notrun"><skipped message="SKIP_RETURN_CODE=77"/>
 <system-out>SKIPPED skipped: there is none</system-out></testcase>
 <testcase name="mute" status="notrun"><skipped message="SKIP_RETURN_CODE=77"/><system-out/></testcase>
+<testcase name="absent" status="notrun"><skipped message="Unable to find executable"/><system-out/></testcase>
 <testcase name="partly" status="run"><system-out>begin
 SKIPPED partly/page: no browser
 end</system-out></testcase>
@@ -44,8 +45,9 @@ class Report(unittest.TestCase):
             "failed (release): bad",
             "skipped (release): skipped: there is none",
             "skipped (release): mute: it did not say why",
+            "failed (release): absent",
             "skipped (release): partly/page: no browser",
-            "80% tests passed, 1 tests failed out of 5",
+            "66% tests passed, 2 tests failed out of 6",
         ], False))
 
     def test_sums_over_the_jobs(self):
