@@ -1,0 +1,18 @@
+#ifndef CONVERGENCE_LIB_CODEC_DESIRED_CODEC_H_
+#define CONVERGENCE_LIB_CODEC_DESIRED_CODEC_H_
+
+#include "absl/status/status.h"
+#include "convergence/desired.h"
+#include "lib/codec/place.h"
+
+namespace convergence::codec {
+
+absl::Status decode(const Json& json, const Place& place, DesiredService& out);
+absl::Status decode(const Json& json, const Place& place, DesiredState& out);
+
+Json encode(const DesiredService& service);
+Json encode(const DesiredState& desired);
+
+}  // namespace convergence::codec
+
+#endif  // CONVERGENCE_LIB_CODEC_DESIRED_CODEC_H_
