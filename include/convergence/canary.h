@@ -140,6 +140,12 @@ struct CanaryState {
   friend bool operator==(const CanaryState&, const CanaryState&) = default;
 };
 
+// Meta keys of the splitter by which a driver knows its own write again: the effect's id, the ModifyIndex of the state that
+// it came from, and the candidate's weight. They belong to the rollout, whatever a desired entry says.
+inline constexpr std::string_view kStampEffect = "convergence-rollout";
+inline constexpr std::string_view kStampStateIndex = "convergence-state-index";
+inline constexpr std::string_view kStampWeight = "convergence-weight";
+
 // ---- events --------------------------------------------------------------------------------------------------
 
 enum class EvidenceKind { kCounted, kNone, kBrokenSource };

@@ -3,8 +3,9 @@
 
 #include "convergence/driver.h"
 #include "convergence/error.h"
-#include "fmt/format.h"
 #include "lib/driver/gather.h"
+#include "lib/driver/rollout_legs.h"
+#include "lib/driver/state_document.h"
 
 namespace convergence {
 namespace {
@@ -28,6 +29,8 @@ struct Planning {
 
 absl::StatusOr<PlannedRound> finish(Planning& planning) {
   planning.desired.entries = entries_for(std::move(planning.desired.entries), planning.rollouts);
+  planning.desired.entries =
+      keep_rollout_legs(std::move(planning.desired.entries), planning.rollouts, planning.round.catalog);
   absl::StatusOr<Plan> plan =
       converge(planning.desired, planning.round.catalog, effective(planning.options, planning.round.broken.empty()));
   if (!plan.ok()) return plan.status();
@@ -52,7 +55,7 @@ void add_desired_read(ConsulClient& client, const std::shared_ptr<Planning>& pla
 
 void read_rollouts(ConsulClient& client, std::string_view prefix, const ReadOptions& options,
                    ConsulClient::Callback<std::vector<CanaryState>> done) {
-  const std::string below = fmt::format("{}/rollouts/", prefix);
+  const std::string below = rollout_key(prefix, "");
   client.kv_recurse(below, options,
                     [below, done = std::move(done)](absl::StatusOr<Answer<std::vector<KvPair>>> answer) {
                       if (!answer.ok()) return done(answer.status());

@@ -1,0 +1,486 @@
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <utility>
+
+#include "convergence/driver.h"
+#include "convergence/error.h"
+#include "fmt/format.h"
+#include "lib/driver/state_document.h"
+#include "lib/driver/weight_writer.h"
+#include "lib/driver/weights.h"
+
+namespace convergence {
+namespace {
+
+using EventBody = decltype(CanaryEvent::body);
+using Done = ConsulClient::Callback<CanaryState>;
+
+constexpr int kTries = 10;  // of a command or a start that others keep overtaking
+// Of state writes in a row, before a host is told that Consul cannot be written; with the pauses about two minutes.
+constexpr int kMostProblems = 20;
+constexpr Duration kFirstPause = std::chrono::milliseconds(100);
+constexpr Duration kLongestPause = std::chrono::seconds(10);
+
+bool passes(const absl::Status& status) {
+  const ErrorKind kind = error_kind(status);
+  return kind == ErrorKind::kUnreachable || kind == ErrorKind::kTimeout || kind == ErrorKind::kProtocol ||
+         kind == ErrorKind::kServer || kind == ErrorKind::kTooLarge;
+}
+
+// Clocks of different hosts differ; the state's own time never goes back.
+Time event_time(const Executor& executor, const CanaryState& state) {
+  return std::max(executor.now(), state.last_event_at);
+}
+
+absl::Status no_rollout(std::string_view service) {
+  return make_error(ErrorKind::kNotFound, fmt::format("rollout of {}: there is none; start one", service));
+}
+
+absl::Status cancelled(std::string_view service) {
+  return make_error(ErrorKind::kCancelled, fmt::format("rollout of {}: the driver is gone", service));
+}
+
+}  // namespace
+
+// ---- the run ---------------------------------------------------------------------------------------------------
+
+// One state document, a queue of events, and the effects that this driver has under way. Everything happens in tasks of
+// the executor. What is under way may end after the driver is gone, so that it holds the Impl and looks at stopped_.
+struct RolloutDriver::Impl : std::enable_shared_from_this<RolloutDriver::Impl> {
+  Impl(ConsulClient& consul, MetricsSource& source, std::string name, RolloutOptions given)
+      : client(consul),
+        executor(consul.executor()),
+        metrics(source),
+        service(std::move(name)),
+        options(std::move(given)),
+        key(rollout_key(options.prefix, service)) {}
+
+  void stop();
+  void fail(const absl::Status& problem);
+  bool claim(Done& given);
+  bool probe(std::string_view point);
+
+  void begin(CanaryPolicy policy, StartRollout event, int tries);
+  void begin_from(const CanaryPolicy& policy, const StartRollout& event, const StateDocument& there, int tries);
+  void create(const CanaryPolicy& policy, const StartRollout& event, const StateDocument& there, int tries);
+  void resume_from(const StateDocument& there);
+  void run(StateDocument document);
+
+  void adopt(StateDocument document);
+  void watch_state();
+  void handle(EventBody body);
+  void pump();
+  void advance(CanaryState next);
+  void wrote(const CanaryState& next, absl::StatusOr<std::optional<std::uint64_t>> index);
+  void problem(const absl::Status& status);
+  void reread();
+
+  void sync_effects();
+  void launch(const Effect& effect);
+  void at_time(const std::string& effect, Time at, std::function<void()> task);
+  bool is_pending(const std::string& effect) const;
+  void measure(const Effect& effect);
+  void ask(const Effect& effect);
+  void take(JobResult result);
+  JobContext context();
+
+  ConsulClient& client;
+  Executor& executor;
+  MetricsSource& metrics;
+  const std::string service;
+  const RolloutOptions options;
+  const std::string key;
+
+  bool stopped = false;
+  Done done;  // of start() or resume(); empty: nothing runs
+  StateDocument document;
+  std::deque<EventBody> events;
+  bool writing = false;  // a state is on its way
+  int problems = 0;      // in a row
+  Executor::TimerId pause_timer = 0;
+  std::map<std::string, Executor::TimerId> under_way;  // effects by id, with their timer or 0
+  std::unique_ptr<Watch> watch;
+};
+
+void RolloutDriver::Impl::stop() {
+  stopped = true;
+  for (const auto& [id, timer] : under_way) executor.cancel(timer);
+  under_way.clear();
+  executor.cancel(pause_timer);
+  watch.reset();
+  events.clear();
+}
+
+void RolloutDriver::Impl::fail(const absl::Status& status) {
+  if (stopped) return;
+  stop();
+  stopped = false;  // what ended is the run; another may begin
+  if (done) std::exchange(done, nullptr)(status);
+}
+
+// Takes the callback of a run; false when another one runs.
+bool RolloutDriver::Impl::claim(Done& given) {
+  if (done) {
+    executor.post([given = std::move(given), name = service] {
+      given(make_error(ErrorKind::kUsage, fmt::format("rollout of {}: this driver is running already", name)));
+    });
+    return false;
+  }
+  done = std::move(given);
+  document = {};
+  writing = false;
+  problems = 0;
+  return true;
+}
+
+bool RolloutDriver::Impl::probe(std::string_view point) {
+  if (options.probe && !stopped) options.probe(point);
+  return !stopped;
+}
+
+void RolloutDriver::Impl::begin(CanaryPolicy policy, StartRollout event, int tries) {
+  read_state(client, key,
+             [self = shared_from_this(), policy = std::move(policy), event = std::move(event),
+              tries](absl::StatusOr<StateDocument> there) {
+               if (self->stopped) return;
+               if (!there.ok()) return self->fail(there.status());
+               self->begin_from(policy, event, *there, tries);
+             });
+}
+
+void RolloutDriver::Impl::begin_from(const CanaryPolicy& policy, const StartRollout& event, const StateDocument& there,
+                                     int tries) {
+  // The same start again, after its answer got lost: it has happened.
+  if (there.index != 0 && there.state.rollout == event.rollout) return run(there);
+  if (!is_terminal(there.state.phase)) {
+    return fail(make_error(ErrorKind::kUsage, fmt::format("rollout of {}: {} is {}; wait for its end or abort it",
+                                                          service, there.state.rollout, to_string(there.state.phase))));
+  }
+  ReadOptions read;
+  read.consistency = Consistency::kConsistent;
+  client.config_get(kServiceSplitter, service, read,
+                    [self = shared_from_this(), policy, event, there,
+                     tries](absl::StatusOr<Answer<std::optional<ConfigEntry>>> answer) {
+                      if (self->stopped) return;
+                      if (!answer.ok()) return self->fail(answer.status());
+                      if (!answer->value) return self->fail(no_splitter(policy));
+                      const absl::Status legs = check_legs(policy, *answer->value);
+                      if (!legs.ok()) return self->fail(legs);
+                      self->create(policy, event, there, tries);
+                    });
+}
+
+void RolloutDriver::Impl::create(const CanaryPolicy& policy, const StartRollout& event, const StateDocument& there,
+                                 int tries) {
+  const absl::StatusOr<CanaryStep> step = canary_step(policy, there.state, {event_time(executor, there.state), event});
+  if (!step.ok()) return fail(step.status());
+  if (!probe("before:state")) return;
+  write_state(client, key, step->state, there.index,
+              [self = shared_from_this(), state = step->state, policy, event,
+               tries](absl::StatusOr<std::optional<std::uint64_t>> index) {
+                if (!self->probe("after:state")) return;
+                if (!index.ok()) return self->fail(index.status());
+                if (*index) return self->run({state, **index});
+                if (tries > 1) return self->begin(policy, event, tries - 1);
+                self->fail(make_error(ErrorKind::kConflict,
+                                      fmt::format("rollout of {}: others keep writing its state", self->service)));
+              });
+}
+
+void RolloutDriver::Impl::resume_from(const StateDocument& there) {
+  if (there.index == 0) return fail(no_rollout(service));
+  run(there);
+}
+
+void RolloutDriver::Impl::run(StateDocument there) {
+  adopt(std::move(there));
+  if (!stopped && done) watch_state();
+}
+
+// ---- the state, ours or another's ------------------------------------------------------------------------------
+
+void RolloutDriver::Impl::adopt(StateDocument there) {
+  if (there.index <= document.index) return;
+  document = std::move(there);
+  if (options.on_change) options.on_change(document.state);
+  if (stopped) return;
+  if (is_terminal(document.state.phase)) {
+    stop();
+    stopped = false;
+    if (done) std::exchange(done, nullptr)(document.state);
+    return;
+  }
+  sync_effects();
+}
+
+// Commands and other drivers write the same key; a blocking query tells at once.
+void RolloutDriver::Impl::watch_state() {
+  using Pair = std::optional<KvPair>;
+  const std::weak_ptr<Impl> weak = weak_from_this();
+  Watch::Read<Pair> read = [&consul = client, state_key = key](std::uint64_t wait_index,
+                                                               ConsulClient::Callback<Answer<Pair>> answered) {
+    ReadOptions blocking;
+    blocking.wait_index = wait_index;
+    consul.kv_get(state_key, blocking, std::move(answered));
+  };
+  watch = Watch::start<Pair>(executor, std::move(read), [weak](absl::StatusOr<Answer<Pair>> answer) {
+    const std::shared_ptr<Impl> self = weak.lock();
+    if (!self || self->stopped || !self->done || !answer.ok()) return;  // the watch tries again by itself
+    if (answer->value && answer->value->modify_index <= self->document.index) return;
+    absl::StatusOr<StateDocument> there = state_from(answer->value);
+    if (!there.ok()) return self->fail(there.status());
+    // A follower may be behind and not know the key yet; the leader is asked before that is believed.
+    if (there->index == 0) return self->reread();
+    self->adopt(*std::move(there));
+  });
+}
+
+void RolloutDriver::Impl::reread() {
+  read_state(client, key, [self = shared_from_this()](absl::StatusOr<StateDocument> there) {
+    if (self->stopped || !self->done) return;
+    self->writing = false;
+    if (!there.ok()) return self->problem(there.status());
+    if (there->index == 0) {
+      return self->fail(make_error(ErrorKind::kNotFound,
+                                   fmt::format("rollout of {}: its state was deleted while it ran", self->service)));
+    }
+    self->adopt(*std::move(there));
+    self->pump();
+  });
+}
+
+// ---- events ----------------------------------------------------------------------------------------------------
+
+void RolloutDriver::Impl::handle(EventBody body) {
+  if (stopped || !done) return;
+  events.push_back(std::move(body));
+  pump();
+}
+
+void RolloutDriver::Impl::pump() {
+  while (!stopped && done && !writing && !events.empty()) {
+    const CanaryState& state = document.state;
+    absl::StatusOr<CanaryStep> step = canary_step(state.policy, state, {event_time(executor, state), events.front()});
+    if (!step.ok()) {
+      const auto* measured = std::get_if<Measurement>(&events.front());
+      if (!measured) return fail(step.status());
+      // Numbers that cannot be: the source is broken, not the candidate.
+      const Effect* effect = nullptr;
+      for (const Effect& pending : state.outbox) {
+        if (std::holds_alternative<Measure>(pending.body)) effect = &pending;
+      }
+      events.front() = EffectDone{effect ? effect->id : "", WriteOutcome::kError, std::string(step.status().message())};
+      continue;
+    }
+    if (step->state == state) {
+      events.pop_front();
+      continue;
+    }
+    advance(std::move(step->state));
+  }
+}
+
+void RolloutDriver::Impl::advance(CanaryState next) {
+  writing = true;
+  if (!probe("before:state")) return;
+  write_state(client, key, next, document.index,
+              [self = shared_from_this(), next](absl::StatusOr<std::optional<std::uint64_t>> index) {
+                if (self->stopped || !self->done || !self->probe("after:state")) return;
+                self->wrote(next, std::move(index));
+              });
+}
+
+void RolloutDriver::Impl::wrote(const CanaryState& next, absl::StatusOr<std::optional<std::uint64_t>> index) {
+  if (!index.ok()) {
+    writing = false;
+    return problem(index.status());
+  }
+  problems = 0;
+  if (!*index) return reread();  // another was faster: the event is looked at again in the light of that state
+  writing = false;
+  events.pop_front();
+  adopt({next, **index});
+  pump();
+}
+
+// The event stays; once Consul answers again it is decided on what stands there then.
+void RolloutDriver::Impl::problem(const absl::Status& status) {
+  if (!passes(status) || ++problems >= kMostProblems) return fail(status);
+  const Duration pause = std::min(kLongestPause, kFirstPause * (1 << std::min(problems, 10)));
+  writing = true;
+  pause_timer = executor.post_at(executor.now() + pause, [weak = weak_from_this()] {
+    const std::shared_ptr<Impl> self = weak.lock();
+    if (self && !self->stopped && self->done) self->reread();
+  });
+}
+
+// ---- effects ---------------------------------------------------------------------------------------------------
+
+void RolloutDriver::Impl::sync_effects() {
+  std::erase_if(under_way, [this](const auto& item) {
+    if (is_pending(item.first)) return false;
+    executor.cancel(item.second);
+    return true;
+  });
+  const std::vector<Effect> outbox = document.state.outbox;
+  for (const Effect& effect : outbox) {
+    if (under_way.try_emplace(effect.id, 0).second) launch(effect);
+    if (stopped || !done) return;
+  }
+}
+
+bool RolloutDriver::Impl::is_pending(const std::string& id) const {
+  return std::any_of(document.state.outbox.begin(), document.state.outbox.end(),
+                     [&](const Effect& effect) { return effect.id == id; });
+}
+
+JobContext RolloutDriver::Impl::context() {
+  return {client, key, [self = shared_from_this()](std::string_view point) { return self->probe(point); }};
+}
+
+void RolloutDriver::Impl::launch(const Effect& effect) {
+  if (const auto* wake = std::get_if<WakeAt>(&effect.body)) {
+    at_time(effect.id, wake->at, [this] { handle(Tick{}); });
+  } else if (const auto* window = std::get_if<Measure>(&effect.body)) {
+    at_time(effect.id, window->to, [this, effect] { measure(effect); });
+  } else {
+    write_weights(context(), document, effect,
+                  [self = shared_from_this()](JobResult result) { self->take(std::move(result)); });
+  }
+}
+
+void RolloutDriver::Impl::at_time(const std::string& effect, Time at, std::function<void()> task) {
+  under_way[effect] = executor.post_at(at, [weak = weak_from_this(), effect, task = std::move(task)] {
+    const std::shared_ptr<Impl> self = weak.lock();
+    if (self && !self->stopped && self->done && self->is_pending(effect)) task();
+  });
+}
+
+void RolloutDriver::Impl::measure(const Effect& effect) {
+  check_window(context(), document, effect, [self = shared_from_this(), effect](std::optional<JobResult> against) {
+    if (self->stopped || !self->done || !self->is_pending(effect.id)) return;
+    if (against) return self->take(*std::move(against));
+    self->ask(effect);
+  });
+}
+
+void RolloutDriver::Impl::ask(const Effect& effect) {
+  const CanaryPolicy& policy = document.state.policy;
+  const auto& window = std::get<Measure>(effect.body);
+  if (!probe("before:" + effect.id)) return;
+  // A source may answer from a thread of its own, in the call itself, twice or never.
+  metrics.measure({policy.service, policy.stable_subset, policy.candidate_subset, window},
+                  [&on = executor, weak = weak_from_this(), id = effect.id, epoch = window.epoch](Measurement answer) {
+                    on.post([weak, id, epoch, answer = std::move(answer)]() mutable {
+                      const std::shared_ptr<Impl> self = weak.lock();
+                      if (!self || self->stopped || !self->done || !self->is_pending(id)) return;
+                      if (!self->probe("after:" + id)) return;
+                      answer.epoch = epoch;
+                      self->handle(std::move(answer));
+                    });
+                  });
+}
+
+void RolloutDriver::Impl::take(JobResult result) {
+  if (stopped || !done) return;
+  if (auto* newer = std::get_if<StateDocument>(&result)) {
+    if (newer->index == 0) return reread();
+    // The effect was not carried out; where the newer state still wants it, it begins again.
+    under_way.clear();
+    for (const Effect& effect : document.state.outbox) {
+      if (!std::holds_alternative<WriteWeights>(effect.body)) under_way.try_emplace(effect.id, 0);
+    }
+    return adopt(std::move(*newer));
+  }
+  if (auto* health = std::get_if<CandidateHealth>(&result)) return handle(*health);
+  handle(std::get<EffectDone>(std::move(result)));
+}
+
+// ---- the face --------------------------------------------------------------------------------------------------
+
+RolloutDriver::RolloutDriver(ConsulClient& client, MetricsSource& metrics, std::string service, RolloutOptions options)
+    : impl_(std::make_shared<Impl>(client, metrics, std::move(service), std::move(options))) {}
+
+RolloutDriver::~RolloutDriver() {
+  impl_->stop();
+  if (impl_->done) {
+    impl_->executor.post(
+        [done = std::exchange(impl_->done, nullptr), name = impl_->service] { done(cancelled(name)); });
+  }
+}
+
+void RolloutDriver::start(const CanaryPolicy& policy, const StartRollout& start,
+                          ConsulClient::Callback<CanaryState> done) {
+  if (!impl_->claim(done)) return;
+  impl_->executor.post([self = impl_, policy, start] {
+    if (self->stopped) return;
+    if (policy.service != self->service) {
+      return self->fail(
+          make_error(ErrorKind::kValidate,
+                     fmt::format("canary policy: service: is {}, the driver's is {}", policy.service, self->service)));
+    }
+    const absl::Status valid = validate(policy);
+    if (!valid.ok()) return self->fail(valid);
+    self->begin(policy, start, kTries);
+  });
+}
+
+void RolloutDriver::resume(ConsulClient::Callback<CanaryState> done) {
+  if (!impl_->claim(done)) return;
+  read_state(impl_->client, impl_->key, [self = impl_](absl::StatusOr<StateDocument> there) {
+    if (self->stopped) return;
+    if (!there.ok()) return self->fail(there.status());
+    self->resume_from(*there);
+  });
+}
+
+namespace {
+
+// Reads, steps and writes without a run: whoever runs the rollout sees the new state.
+struct CommandRun : std::enable_shared_from_this<CommandRun> {
+  CommandRun(ConsulClient& consul, std::string state_key, std::string name, Command given, Done answer)
+      : client(consul),
+        key(std::move(state_key)),
+        service(std::move(name)),
+        command(std::move(given)),
+        done(std::move(answer)) {}
+
+  void go() {
+    read_state(client, key, [self = shared_from_this()](absl::StatusOr<StateDocument> there) {
+      if (!there.ok()) return self->done(there.status());
+      if (there->index == 0) return self->done(no_rollout(self->service));
+      self->write(*there);
+    });
+  }
+
+  void write(const StateDocument& there) {
+    const absl::StatusOr<CanaryStep> step =
+        canary_step(there.state.policy, there.state, {event_time(client.executor(), there.state), command});
+    if (!step.ok()) return done(step.status());
+    if (step->state == there.state) return done(there.state);
+    write_state(client, key, step->state, there.index,
+                [self = shared_from_this(), state = step->state](absl::StatusOr<std::optional<std::uint64_t>> index) {
+                  if (!index.ok()) return self->done(index.status());
+                  if (*index) return self->done(state);
+                  if (--self->tries > 0) return self->go();
+                  self->done(make_error(ErrorKind::kConflict,
+                                        fmt::format("rollout of {}: others keep writing its state", self->service)));
+                });
+  }
+
+  ConsulClient& client;
+  const std::string key;
+  const std::string service;
+  const Command command;
+  const Done done;
+  int tries = kTries;
+};
+
+}  // namespace
+
+void RolloutDriver::command(const Command& command, ConsulClient::Callback<CanaryState> done) {
+  std::make_shared<CommandRun>(impl_->client, impl_->key, impl_->service, command, std::move(done))->go();
+}
+
+}  // namespace convergence
