@@ -10,14 +10,13 @@ namespace {
 
 struct Meaning {
   ErrorKind kind;
-  const char* remedy;
+  std::string_view remedy;
 };
 
-constexpr char kCheckListener[] = "see what listens there: it does not answer as Consul does";
-constexpr char kCheckServer[] = "see whether Consul runs and can be reached there";
-constexpr char kCheckTls[] = "check ca_file, tls_server_name and that the address speaks TLS";
-constexpr char kCheckCertificate[] = "check client_cert_file and client_key_file";
-constexpr char kReadBack[] = "ask again; read back whether a write was carried out";
+constexpr std::string_view kCheckListener = "see what listens there: it does not answer as Consul does";
+constexpr std::string_view kCheckServer = "see whether Consul runs and can be reached there";
+constexpr std::string_view kCheckTls = "check ca_file, tls_server_name and that the address speaks TLS";
+constexpr std::string_view kCheckCertificate = "check client_cert_file and client_key_file";
 
 Meaning meaning_of(CURLcode code, std::string_view text) {
   switch (code) {
@@ -30,6 +29,8 @@ Meaning meaning_of(CURLcode code, std::string_view text) {
     case CURLE_RECV_ERROR:
       // A broken chunk and a broken connection have one code; only the text tells them apart.
       if (text.find("chunk") != std::string_view::npos) return {ErrorKind::kProtocol, kCheckListener};
+      // TLS 1.3: a server says only after the handshake that it does not take our certificate.
+      if (text.find("alert") != std::string_view::npos) return {ErrorKind::kUnreachable, kCheckCertificate};
       return {ErrorKind::kUnreachable, kReadBack};
     case CURLE_GOT_NOTHING:
     case CURLE_PARTIAL_FILE:

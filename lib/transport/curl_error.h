@@ -11,6 +11,9 @@
 
 namespace convergence {
 
+// The remedy where the connection was lost after the request went out.
+inline constexpr std::string_view kReadBack = "ask again; read back whether a write was carried out";
+
 // What libcurl reports, as one of our kinds. `text` is its own description; may be empty.
 absl::Status curl_failure(const HttpRequest& request, const CurlConfig& config, CURLcode code, std::string_view text);
 

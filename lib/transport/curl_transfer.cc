@@ -197,8 +197,10 @@ std::size_t CurlTransfer::add_header_line(std::string_view line) {
   }
   if (line.substr(0, 5) == "HTTP/") {  // a new answer: what came before was "100 Continue" or the like
     response_.headers.clear();
+    headers_whole_ = false;
     return line.size();
   }
+  if (trim(line).empty()) headers_whole_ = true;
   const bool continued = !line.empty() && (line.front() == ' ' || line.front() == '\t');
   const std::size_t colon = line.find(':');
   if (continued && !response_.headers.empty()) {
@@ -219,6 +221,11 @@ absl::StatusOr<HttpResponse> CurlTransfer::take_result(CURLcode code) {
         ErrorKind::kProtocol, request_,
         fmt::format("the answer's status is {}; see what listens at {}", status, config_.options.address));
   }
+  if (!headers_whole_) {  // curl takes the end of the connection for the end of the headers
+    return request_error(
+        ErrorKind::kUnreachable, request_,
+        fmt::format("{}: the connection ended in the middle of the headers; {}", config_.options.address, kReadBack));
+  }
   response_.status = static_cast<int>(status);
   return std::move(response_);
 }
@@ -233,8 +240,9 @@ absl::Status CurlTransfer::failure(CURLcode code) const {
                                      header_bytes_ > kMaxHeaderBytes ? kMaxHeaderBytes : request_.max_body));
   }
   if (sent_twice_) {
-    return request_error(ErrorKind::kUnreachable, request_,
-                         "the connection ended before the answer; read back whether it was carried out");
+    return request_error(
+        ErrorKind::kUnreachable, request_,
+        fmt::format("{}: the connection ended before the answer; {}", config_.options.address, kReadBack));
   }
   return curl_failure(request_, config_, code, text_.data());
 }

@@ -55,6 +55,7 @@ class CurlTransfer {
   curl_slist* connect_to_ = nullptr;
   HttpResponse response_;
   std::size_t header_bytes_ = 0;
+  bool headers_whole_ = false;
   int times_sent_ = 0;
   bool too_large_ = false;
   bool no_memory_ = false;

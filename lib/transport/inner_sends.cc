@@ -4,7 +4,7 @@
 
 namespace convergence {
 
-void InnerSends::send(const std::shared_ptr<InnerSends>& self, Transport::SendId outer, HttpRequest request,
+void InnerSends::send(std::shared_ptr<InnerSends> self, Transport::SendId outer, HttpRequest request,
                       Transport::Completion completion) {
   {
     const std::lock_guard lock(self->mutex_);

@@ -16,7 +16,7 @@ class InnerSends {
   explicit InnerSends(Transport& inner) : inner_(inner) {}
 
   // `completion` gets what the inner transport says.
-  static void send(const std::shared_ptr<InnerSends>& self, Transport::SendId outer, HttpRequest request,
+  static void send(std::shared_ptr<InnerSends> self, Transport::SendId outer, HttpRequest request,
                    Transport::Completion completion);
   // Cancels the inner send if there is one still; its completion is called all the same.
   void cancel(Transport::SendId outer);

@@ -196,6 +196,10 @@ void HttpTestServer::read_from(int descriptor, Connection& connection) {
     return;
   }
   connection.in.append(buffer, static_cast<std::size_t>(count));
+  if (connection.in.front() == '\x16') {  // a TLS client
+    connection.in.clear();
+    queue(connection, raw_answer("HTTP/1.0 400 Bad Request\r\n\r\n"));
+  }
   answer_requests(connection);
 }
 

@@ -221,10 +221,12 @@ inline void destruction(TransportWorld world) {
 inline void destroyed_by_a_completion(TransportWorld world) {
   Results results(*world.executor);
   std::atomic<bool> destroyed{false};
-  if (world.hanging) world.transport->send(*world.hanging, results.completion("left"));
-  world.transport->send(world.prompt, [&](absl::StatusOr<HttpResponse>) {
-    world.transport.reset();
-    destroyed = true;
+  world.executor->post([&] {  // as a task: nobody may destroy what another thread is calling
+    if (world.hanging) world.transport->send(*world.hanging, results.completion("left"));
+    world.transport->send(world.prompt, [&](absl::StatusOr<HttpResponse>) {
+      world.transport.reset();
+      destroyed = true;
+    });
   });
   REQUIRE_OK(
       world.executor->wait_until([&] { return destroyed.load(); }, world.executor->now() + std::chrono::minutes(1)));
