@@ -62,7 +62,8 @@ absl::Status transport_error(const HttpRequest& request, const absl::Status& pro
   const ErrorKind kind = error_kind(problem);
   if (kind == ErrorKind::kNone) return problem;
   Json detail = error_detail(problem);
-  for (Json::Member& member : *asked(request, tries).as_object()) detail.set(member.name, std::move(member.value));
+  const Json about = asked(request, tries);
+  for (const Json::Member& member : *about.as_object()) detail.set(member.name, member.value);
   return make_error(kind, fmt::format("{}: {}{}", where(request), std::string(problem.message()), after_tries(tries)),
                     detail);
 }
