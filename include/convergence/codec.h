@@ -17,15 +17,48 @@
 namespace convergence {
 
 // Values <-> JSON. Where Consul has a shape for a value, that is the shape. from_json<T>(to_json(x)) == x for every
-// value; members unknown to us come back where the value has a place for them and are refused where it has not.
+// value; members unknown to us come back where the value has a place for them. Where it has none they are refused in
+// documents of ours, and ignored in what a newer Consul answers.
 //
 // Errors: INVALID_ARGUMENT kind "decode", "<document>: <pointer> (offset N): <problem>"; detail has document, pointer,
 // offset. Our own documents carry "schema"; one outside CVG_SCHEMA_OLDEST..CURRENT is refused by that name.
 
-// Declared for: ConfigEntry, DiscoveryChain, Node, HealthCheck, ServiceInstance, KvPair, CatalogState, DesiredService,
-// DesiredState, Plan, PlanOptions, CanaryPolicy, CanaryState, CanaryEvent, CanaryStep, HttpRequestShape, RouteResult.
 template <typename T>
 absl::StatusOr<T> from_json(const Json& json, std::string_view document);
+template <>
+absl::StatusOr<ConfigEntry> from_json(const Json& json, std::string_view document);
+template <>
+absl::StatusOr<DiscoveryChain> from_json(const Json& json, std::string_view document);
+template <>
+absl::StatusOr<Node> from_json(const Json& json, std::string_view document);
+template <>
+absl::StatusOr<HealthCheck> from_json(const Json& json, std::string_view document);
+template <>
+absl::StatusOr<ServiceInstance> from_json(const Json& json, std::string_view document);
+template <>
+absl::StatusOr<KvPair> from_json(const Json& json, std::string_view document);
+template <>
+absl::StatusOr<CatalogState> from_json(const Json& json, std::string_view document);
+template <>
+absl::StatusOr<DesiredService> from_json(const Json& json, std::string_view document);
+template <>
+absl::StatusOr<DesiredState> from_json(const Json& json, std::string_view document);
+template <>
+absl::StatusOr<Plan> from_json(const Json& json, std::string_view document);
+template <>
+absl::StatusOr<PlanOptions> from_json(const Json& json, std::string_view document);
+template <>
+absl::StatusOr<CanaryPolicy> from_json(const Json& json, std::string_view document);
+template <>
+absl::StatusOr<CanaryState> from_json(const Json& json, std::string_view document);
+template <>
+absl::StatusOr<CanaryEvent> from_json(const Json& json, std::string_view document);
+template <>
+absl::StatusOr<CanaryStep> from_json(const Json& json, std::string_view document);
+template <>
+absl::StatusOr<HttpRequestShape> from_json(const Json& json, std::string_view document);
+template <>
+absl::StatusOr<RouteResult> from_json(const Json& json, std::string_view document);
 
 // parse_json, then from_json.
 template <typename T>
@@ -35,13 +68,13 @@ absl::StatusOr<T> parse(std::string_view text, std::string_view document) {
   return from_json<T>(*json, document);
 }
 
-Json to_json(const ConfigEntry& entry);  // as GET /v1/config answers
+Json to_json(const ConfigEntry& entry);     // as GET /v1/config answers
 Json to_json(const DiscoveryChain& chain);  // the "Chain" object
 Json to_json(const Node& node);
 Json to_json(const HealthCheck& check);
-Json to_json(const ServiceInstance& instance);  // the "Service" object of a health row
-Json to_json(const KvPair& pair);  // value in base64, as Consul answers
-Json to_json(const CatalogState& catalog);
+Json to_json(const ServiceInstance& instance);  // the "Service" object of a health row, which does not name the node
+Json to_json(const KvPair& pair);               // value in base64, as Consul answers
+Json to_json(const CatalogState& catalog);      // the shape that catalog_from_consul reads
 Json to_json(const DesiredService& service);
 Json to_json(const DesiredState& desired);
 Json to_json(const Plan& plan);
@@ -60,8 +93,9 @@ absl::StatusOr<CatalogState> catalog_from_consul(const Json& answers, std::strin
 // A row of /v1/health/service.
 Json health_row(const InstanceState& instance, const NodeState& node);
 
-// Desired documents as they stand in KV below `prefix` (desired.h); keys that are no documents of ours are refused, so
-// that a typing mistake is seen. A torn or broken document makes that one an error in `broken` and leaves the others.
+// Desired documents as they stand in KV below `prefix` (desired.h). A broken document, or a key below desired/ or
+// config/ that can be none of ours (a typing mistake), is an error in `broken` and leaves the others; what is not read
+// is not known to be unwanted, so nothing may be pruned while there is one. Other keys below the prefix are left alone.
 struct DesiredRead {
   DesiredState desired;
   std::vector<absl::Status> broken;

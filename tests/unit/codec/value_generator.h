@@ -1,0 +1,576 @@
+#ifndef CONVERGENCE_TESTS_UNIT_CODEC_VALUE_GENERATOR_H_
+#define CONVERGENCE_TESTS_UNIT_CODEC_VALUE_GENERATOR_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "convergence/canary.h"
+#include "convergence/catalog.h"
+#include "convergence/chain.h"
+#include "convergence/config_entry.h"
+#include "convergence/desired.h"
+#include "convergence/plan.h"
+
+namespace convergence::test {
+
+// Makes values of every type, each field sometimes at its default: one seed, one sequence on every machine. Only values
+// in normal form, which is what documents can hold (a config entry as the server answers it).
+class ValueGenerator {
+ public:
+  explicit ValueGenerator(std::uint64_t seed) : random_(seed) {}
+
+  std::uint64_t below(std::uint64_t limit) { return random_() % limit; }
+  bool chance(std::uint64_t in) { return below(in) == 0; }
+
+  ConfigEntry entry() {
+    ConfigEntry out;
+    out.name = text();
+    out.meta = text_map();
+    out.create_index = index();
+    out.modify_index = index();
+    switch (below(6)) {
+      case 0:
+        out.kind = chance(2) ? "terminating-gateway" : "made-up";
+        out.body = OpaqueEntry{unknown()};
+        break;
+      case 1:
+        out.kind = kProxyDefaults, out.body = proxy_defaults();
+        break;
+      case 2:
+        out.kind = kServiceDefaults, out.body = service_defaults();
+        break;
+      case 3:
+        out.kind = kServiceRouter, out.body = router();
+        break;
+      case 4:
+        out.kind = kServiceSplitter, out.body = splitter();
+        break;
+      default:
+        out.kind = kServiceResolver, out.body = resolver();
+        break;
+    }
+    return out;
+  }
+
+  DiscoveryChain chain() {
+    DiscoveryChain out{text(), text(), text(), text(), text(), text(), {}, {}};
+    for (std::uint64_t i = below(5); i > 0; --i) out.nodes[text()] = chain_node();
+    for (std::uint64_t i = below(5); i > 0; --i) {
+      out.targets[text()] = {.id = text(),
+                             .service = text(),
+                             .service_subset = text(),
+                             .namespace_name = text(),
+                             .datacenter = text(),
+                             .mesh_gateway_mode = text(),
+                             .subset = subset(),
+                             .external = flag(),
+                             .sni = text(),
+                             .name = text()};
+    }
+    return out;
+  }
+
+  Node node() { return {text(), text(), text(), text(), text_map(), text_map(), index(), index(), unknown()}; }
+
+  HealthCheck check() {
+    HealthCheck out;
+    out.node = text();
+    out.id = text();
+    out.name = text();
+    out.status = static_cast<CheckStatus>(below(3));
+    out.notes = text();
+    out.output = text();
+    out.service_id = text();
+    out.service_name = text();
+    out.service_tags = text_list();
+    out.type = text();
+    if (flag()) out.definition = Json().set("HTTP", text()).set("Interval", "10s");
+    out.create_index = index();
+    out.modify_index = index();
+    out.unknown = unknown();
+    return out;
+  }
+
+  // Its node is not in the JSON.
+  ServiceInstance instance() {
+    ServiceInstance out;
+    out.id = text();
+    out.service = text();
+    out.kind = text();
+    out.tags = text_list();
+    out.address = text();
+    out.port = int32();
+    out.meta = text_map();
+    out.weights = {int32(), int32()};
+    out.enable_tag_override = flag();
+    out.create_index = index();
+    out.modify_index = index();
+    if (flag()) out.unknown.push_back({"TaggedAddresses", Json().set("lan", json(2))});
+    for (Json::Member& member : unknown()) out.unknown.push_back(std::move(member));
+    return out;
+  }
+
+  KvPair kv() {
+    std::string bytes;
+    for (std::uint64_t i = below(20); i > 0; --i) bytes += static_cast<char>(below(256));
+    return {text(), bytes, index(), text(), index(), index(), index()};
+  }
+
+  // As the answers of one moment tell it.
+  CatalogState catalog() {
+    CatalogState out;
+    out.datacenter = "dc1";
+    out.index = index();
+    std::vector<std::string> names;
+    for (std::uint64_t i = below(4); i > 0; --i) {
+      NodeState state;
+      state.node = node();
+      names.push_back(state.node.name);
+      for (std::uint64_t j = below(3); j > 0; --j)
+        state.checks.push_back(check_of("node-" + std::to_string(3 - j), state.node.name, ""));
+      out.nodes[state.node.name] = state;
+    }
+    for (std::uint64_t i = below(4); i > 0; --i) {
+      const std::string name = text();
+      out.services[name] = service_state(name, names);
+    }
+    for (std::uint64_t i = below(4); i > 0; --i) {
+      ConfigEntry made = entry();
+      out.entries[entry_key(made)] = made;
+    }
+    for (std::uint64_t i = below(4); i > 0; --i) {
+      KvPair pair = kv();
+      out.kv[pair.key] = pair;
+    }
+    return out;
+  }
+
+  DesiredService desired_service() {
+    DesiredService out;
+    out.name = text();
+    out.version = text();
+    out.slice = static_cast<Slice>(below(3));
+    out.placement = {text(), text_map(), text_list()};
+    out.port = int32();
+    out.tags = text_list();
+    out.meta = text_map();
+    for (std::uint64_t i = below(3); i > 0; --i) {
+      out.checks.push_back({text(), text(), text(), text(), duration(), duration(), duration(), duration(), unknown()});
+    }
+    out.unknown = unknown();
+    return out;
+  }
+
+  DesiredState desired() {
+    DesiredState out;
+    for (std::uint64_t i = below(4); i > 0; --i) out.services.push_back(desired_service());
+    for (std::uint64_t i = below(4); i > 0; --i) out.entries.push_back(entry());
+    return out;
+  }
+
+  Plan plan() {
+    Plan out;
+    out.catalog_index = index();
+    for (std::uint64_t i = below(4); i > 0; --i) out.steps.push_back(step());
+    for (std::uint64_t i = below(3); i > 0; --i) out.held.push_back({text(), static_cast<Reason>(below(11)), text()});
+    return out;
+  }
+
+  PlanOptions plan_options() {
+    PlanOptions out;
+    out.prune = flag();
+    out.take_foreign = flag();
+    out.owner = text();
+    out.cluster = {text(), text(), static_cast<Dialect>(below(2))};
+    return out;
+  }
+
+  CanaryPolicy policy() {
+    CanaryPolicy out;
+    if (flag()) return out;
+    out.service = text();
+    out.stable_subset = text();
+    out.candidate_subset = text();
+    out.steps.clear();
+    for (std::uint64_t i = below(5); i > 0; --i) out.steps.push_back(percent());
+    out.interval = duration();
+    out.settle = duration();
+    out.intervals_per_step = int32();
+    out.min_requests = int64();
+    out.min_success_rate = static_cast<double>(below(1000001)) / 1000000;
+    out.max_failures = int32();
+    out.no_evidence_deadline = duration();
+    out.step_deadline = duration();
+    out.unknown = unknown();
+    return out;
+  }
+
+  CanaryState canary_state() {
+    CanaryState out;
+    out.rollout = text();
+    out.revision = text();
+    out.policy = policy();
+    out.phase = static_cast<CanaryPhase>(below(7));
+    out.paused = flag();
+    out.step = int32();
+    out.weight = percent();
+    out.epoch = int64();
+    out.good = int32();
+    out.failures = int32();
+    out.started_at = time();
+    out.step_started_at = time();
+    out.evidence_at = time();
+    if (flag()) out.deadline = time();
+    out.last_event_at = time();
+    out.next_effect = int64();
+    for (std::uint64_t i = below(3); i > 0; --i) out.outbox.push_back(effect());
+    for (std::uint64_t i = below(3); i > 0; --i) {
+      out.history.push_back({time(), static_cast<CanaryPhase>(below(7)), static_cast<CanaryReason>(below(20)),
+                             percent(), int64(), int64(), int64(), int64(), text()});
+    }
+    out.unknown = unknown();
+    return out;
+  }
+
+  CanaryEvent event() {
+    CanaryEvent out;
+    out.at = time();
+    switch (below(6)) {
+      case 0:
+        break;
+      case 1:
+        out.body = StartRollout{text(), text(), text()};
+        break;
+      case 2:
+        out.body =
+            Measurement{int64(), static_cast<EvidenceKind>(below(3)), {int64(), int64()}, {int64(), int64()}, text()};
+        break;
+      case 3:
+        out.body = EffectDone{text(), static_cast<WriteOutcome>(below(3)), text()};
+        break;
+      case 4:
+        out.body = CandidateHealth{int32(), int32()};
+        break;
+      default:
+        out.body = Command{static_cast<CanaryVerb>(below(4)), text(), text()};
+        break;
+    }
+    return out;
+  }
+
+  CanaryStep canary_step() {
+    CanaryStep out;
+    out.state = canary_state();
+    for (std::uint64_t i = below(3); i > 0; --i) out.effects.push_back(effect());
+    return out;
+  }
+
+  RouteResult route_result() {
+    RouteResult out;
+    out.route = int32();
+    if (flag()) out.destination = destination();
+    out.retry = {uint32(), flag(), codes()};
+    out.path = text();
+    for (std::uint64_t i = below(3); i > 0; --i) out.legs.push_back({percent(), text(), text_list(), duration()});
+    out.why = text_list();
+    return out;
+  }
+
+  // Any text, often empty, with what needs care in JSON.
+  std::string text() {
+    static constexpr const char* kPieces[] = {
+        "a", "Web-1", "/", "~", "\"", "\\", "\n", "\x01", "\xC3\xA9", "\xF0\x9F\x98\x80", " ", "%"};
+    std::string out;
+    for (std::uint64_t i = below(5); i > 0; --i) out += kPieces[below(std::size(kPieces))];
+    return out;
+  }
+
+  std::int32_t int32() { return static_cast<std::int32_t>(static_cast<std::uint32_t>(bits())); }
+  std::int64_t int64() { return static_cast<std::int64_t>(bits()); }
+  std::uint32_t uint32() { return static_cast<std::uint32_t>(bits()); }
+  std::uint64_t index() { return bits(); }
+  bool flag() { return chance(2); }
+  Duration duration() { return Duration(int64()); }
+  Time time() { return Time(Duration(int64())); }
+  std::int32_t percent() { return static_cast<std::int32_t>(below(40001)) - 20000; }
+
+  std::vector<std::string> text_list() {
+    std::vector<std::string> out;
+    for (std::uint64_t i = below(4); i > 0; --i) out.push_back(text());
+    return out;
+  }
+
+  std::map<std::string, std::string> text_map() {
+    std::map<std::string, std::string> out;
+    for (std::uint64_t i = below(4); i > 0; --i) out[text()] = text();
+    return out;
+  }
+
+  // Members that no version of ours or Consul's has.
+  Json::Object unknown() {
+    Json::Object out;
+    for (std::uint64_t i = chance(3) ? below(4) : 0; i > 0; --i) out.push_back({"zz" + std::to_string(i), json(3)});
+    return out;
+  }
+
+ private:
+  // Small numbers, large ones and zero, all often.
+  std::uint64_t bits() { return chance(4) ? 0 : random_() >> below(64); }
+
+  Json json(int depth) {
+    switch (below(depth > 0 ? 7 : 5)) {
+      case 0:
+        return Json();
+      case 1:
+        return Json(flag());
+      case 2:
+        return Json(int64());
+      case 3:
+        return Json(static_cast<double>(below(100000)) / 64);
+      case 4:
+        return Json(text());
+      case 5: {
+        Json::Array out;
+        for (std::uint64_t i = below(4); i > 0; --i) out.push_back(json(depth - 1));
+        return Json(std::move(out));
+      }
+      default: {
+        Json::Object out;
+        for (std::uint64_t i = below(4); i > 0; --i) out.push_back({"k" + std::to_string(i), json(depth - 1)});
+        return Json(std::move(out));
+      }
+    }
+  }
+
+  // Numbers as the server's doubles print, no lists of one.
+  Json free_config() {
+    Json out = Json::Object{};
+    for (std::uint64_t i = below(4); i > 0; --i) {
+      const std::string name = "c" + std::to_string(i);
+      switch (below(4)) {
+        case 0:
+          out.set(name, static_cast<int>(below(100000)));
+          break;
+        case 1:
+          out.set(name, text());
+          break;
+        case 2:
+          out.set(name, Json::Array{1, Json::Array{2}, "x"});
+          break;
+        default:
+          out.set(name, Json().set("n", Json::Array{Json().set("deep", 0.25)}));
+          break;
+      }
+    }
+    return out;
+  }
+
+  Json expose() {
+    Json out;
+    if (flag()) out.set("Checks", true);
+    Json::Array paths;
+    for (std::uint64_t i = below(3); i > 0; --i) {
+      paths.push_back(Json()
+                          .set("ListenerPort", 1 + static_cast<int>(below(100)))
+                          .set("Path", "/x")
+                          .set("ParsedFromCheck", flag()));
+    }
+    if (!paths.empty()) out.set("Paths", std::move(paths));
+    return out;
+  }
+
+  // An entry's own, then those of MeshGateway and Expose: the order in which they are read.
+  Json::Object scattered_unknown(const Json& exposed) {
+    Json::Object out = unknown();
+    if (chance(4)) out.push_back({"MeshGateway.zz", json(1)});
+    if (exposed.find("Paths") && chance(3)) out.push_back({"Expose.Paths[0].zz", json(1)});
+    if (chance(4)) out.push_back({"Expose.zz", json(1)});
+    return out;
+  }
+
+  ProxyDefaults proxy_defaults() {
+    ProxyDefaults out;
+    if (flag()) out.config = free_config();
+    out.mesh_gateway_mode = text();
+    out.expose = expose();
+    out.unknown = scattered_unknown(out.expose);
+    return out;
+  }
+
+  ServiceDefaults service_defaults() {
+    ServiceDefaults out;
+    out.protocol = text();
+    out.mesh_gateway_mode = text();
+    out.expose = expose();
+    out.external_sni = text();
+    out.unknown = scattered_unknown(out.expose);
+    return out;
+  }
+
+  std::vector<std::uint32_t> codes() {
+    std::vector<std::uint32_t> out;
+    for (std::uint64_t i = below(3); i > 0; --i) out.push_back(uint32());
+    return out;
+  }
+
+  RouteDestination destination() {
+    return {text(), text(), text(), text(), duration(), uint32(), flag(), codes(), unknown()};
+  }
+
+  HttpMatch http_match() {
+    HttpMatch out;
+    out.path_exact = text();
+    out.path_prefix = text();
+    out.path_regex = text();
+    for (std::uint64_t i = below(3); i > 0; --i) {
+      out.header.push_back({text(), flag(), text(), text(), text(), text(), flag(), unknown()});
+    }
+    for (std::uint64_t i = below(3); i > 0; --i) out.query_param.push_back({text(), flag(), text(), text(), unknown()});
+    out.methods = text_list();
+    out.unknown = unknown();
+    return out;
+  }
+
+  Route route() {
+    Route out;
+    if (flag()) {
+      out.match.emplace();
+      if (flag()) out.match->http = http_match();
+      out.match->unknown = unknown();
+    }
+    if (flag()) out.destination = destination();
+    out.unknown = unknown();
+    return out;
+  }
+
+  ServiceRouter router() {
+    ServiceRouter out;
+    for (std::uint64_t i = below(4); i > 0; --i) out.routes.push_back(route());
+    out.unknown = unknown();
+    return out;
+  }
+
+  ServiceSplitter splitter() {
+    ServiceSplitter out;
+    for (std::uint64_t i = below(4); i > 0; --i) out.splits.push_back({percent(), text(), text(), text(), unknown()});
+    out.unknown = unknown();
+    return out;
+  }
+
+  ResolverSubset subset() { return {text(), flag(), unknown()}; }
+
+  ServiceResolver resolver() {
+    ServiceResolver out;
+    out.default_subset = text();
+    for (std::uint64_t i = below(3); i > 0; --i) out.subsets[text()] = subset();
+    if (flag()) out.redirect = ResolverRedirect{text(), text(), text(), text(), unknown()};
+    for (std::uint64_t i = below(3); i > 0; --i)
+      out.failover[text()] = {text(), text(), text(), text_list(), unknown()};
+    out.connect_timeout = duration();
+    out.unknown = unknown();
+    return out;
+  }
+
+  ChainNode chain_node() {
+    ChainNode out;
+    out.name = text();
+    switch (below(3)) {
+      case 0:
+        out.body = ResolverNode{duration(), flag(), text(), text_list()};
+        break;
+      case 1: {
+        SplitterNode node;
+        for (std::uint64_t i = below(4); i > 0; --i) node.splits.push_back({percent(), text()});
+        out.body = node;
+        break;
+      }
+      default: {
+        RouterNode node;
+        for (std::uint64_t i = below(4); i > 0; --i) node.routes.push_back({route(), text()});
+        out.body = node;
+        break;
+      }
+    }
+    return out;
+  }
+
+  HealthCheck check_of(const std::string& id, const std::string& node_name, const std::string& service_id) {
+    HealthCheck out = check();
+    out.id = id;
+    out.node = node_name;
+    out.service_id = service_id;
+    return out;
+  }
+
+  ServiceState service_state(const std::string& name, const std::vector<std::string>& nodes) {
+    std::map<InstanceId, InstanceState> instances;
+    for (std::uint64_t i = nodes.empty() ? 0 : below(4); i > 0; --i) {
+      InstanceState state;
+      state.instance = instance();
+      state.instance.node = nodes[below(nodes.size())];
+      const std::string service_id = state.instance.id.empty() ? "id" : state.instance.id;
+      state.instance.id = service_id;
+      for (std::uint64_t j = below(3); j > 0; --j) {
+        state.checks.push_back(check_of("service-" + std::to_string(3 - j), state.instance.node, service_id));
+      }
+      instances[{state.instance.node, service_id}] = state;
+    }
+    ServiceState out{name, {}};
+    for (auto& [id, state] : instances) out.instances.push_back(state);
+    return out;
+  }
+
+  StepBody step_body(bool of_entry) {
+    if (chance(3)) return {};
+    if (of_entry) return entry();
+    ServiceRegistration out;
+    out.instance = instance();
+    out.instance.node = text();
+    for (std::uint64_t i = below(3); i > 0; --i) out.checks.push_back(check());
+    out.remove_checks = text_list();
+    return out;
+  }
+
+  Step step() {
+    Step out;
+    out.id = text();
+    out.action = static_cast<Action>(below(5));
+    const bool of_entry = out.action == Action::kPutEntry || out.action == Action::kDeleteEntry;
+    if (of_entry) {
+      out.entry = {text(), text()};
+    } else {
+      out.instance = {text(), text()};
+      out.service = text();
+    }
+    out.reason = static_cast<Reason>(below(11));
+    out.why = text();
+    out.needs = text_list();
+    out.cas_index = index();
+    out.cas_from = text();
+    out.body = step_body(of_entry);
+    out.before = step_body(of_entry);
+    return out;
+  }
+
+  Effect effect() {
+    switch (below(3)) {
+      case 0:
+        return {text(), WriteWeights{percent(), percent()}};
+      case 1:
+        return {text(), Measure{int64(), time(), time()}};
+      default:
+        return {text(), WakeAt{time()}};
+    }
+  }
+
+  std::mt19937_64 random_;
+};
+
+}  // namespace convergence::test
+
+#endif  // CONVERGENCE_TESTS_UNIT_CODEC_VALUE_GENERATOR_H_
