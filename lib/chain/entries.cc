@@ -17,6 +17,7 @@ absl::Status ConfigEntries::put(ConfigEntry entry, std::uint64_t index) {
 }
 
 absl::Status ConfigEntries::remove(std::string_view kind, std::string_view name) {
+  if (kind == kProxyDefaults) name = "global";  // the server gives this name on deleting too, though not on reading
   const auto found = map_.find(entry_key(kind, name));
   if (found == map_.end()) return absl::OkStatus();
   CVG_RETURN_IF_ERROR(check_write(map_, {{std::string(kind), std::string(name)}, nullptr}));
