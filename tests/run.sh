@@ -12,7 +12,7 @@ Consul too; ends with the tests that were skipped, by name and reason, and one s
   --require-consul  a machine that can have no Consul is a failure
   --ci              that, and: nothing may be skipped, sources must be formatted, and all tests but those of Python
                     and packaging run a second time, built by clang with address and undefined-behaviour sanitizers
-  --nightly         --ci, and: the long forms of tests, and a third run with the thread sanitizer
+  --nightly         --ci, and: the long forms of tests, a third run with the thread sanitizer, clang-tidy
 
 CONSUL_BIN names a consul binary to test against in place of Debian's.
 TEXT
@@ -112,6 +112,7 @@ job() {
 
 wanted=("${build_packages[@]}" "${test_packages[@]}")
 $ci && wanted+=("${ci_packages[@]}")
+$nightly && wanted+=("${nightly_packages[@]}")
 step packages ensure_packages "${wanted[@]}" || exit 1
 clear_environment
 step consul find_consul || exit 1
@@ -121,6 +122,7 @@ job release none
 readonly not_for_sanitizers='python|packaging|structure|benchmark'
 $ci && job clang-asan "$not_for_sanitizers"
 $nightly && job clang-tsan "$not_for_sanitizers"
+$nightly && step tidy build tidy
 
 printf '\n=== summary after %d s\n' $SECONDS
 ((${#reports[@]})) || { printf 'no test was run\n'; exit 1; }

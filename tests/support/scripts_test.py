@@ -111,8 +111,10 @@ class Packages(unittest.TestCase):
         self.assertIn("\n  apt-get install two\n", finished.stderr)
 
     def test_every_package_that_is_named_is_one_of_debian(self):
-        script = f'. {HERE}/packages.sh; echo "${{build_packages[@]}}" "${{test_packages[@]}}" "${{ci_packages[@]}}"'
+        script = f'. {HERE}/packages.sh; for list in build test ci nightly; do eval echo "\\${{${{list}}_packages[@]}}"; done'
         names = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout.split()
+        self.assertIn("g++", names)
+        self.assertIn("clang-tidy-14", names)
         self.assertEqual(len(names), len(set(names)))
         for name in names:
             self.assertRegex(name, r"^[a-z0-9][a-z0-9+.-]+$")
