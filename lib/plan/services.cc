@@ -1,0 +1,266 @@
+#include "lib/plan/services.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "lib/base/go_text.h"
+#include "lib/plan/difference.h"
+#include "lib/plan/steps.h"
+
+namespace convergence::plan {
+namespace {
+
+constexpr const char* kVersionKey = "version";
+constexpr const char* kRoleKey = "role";
+constexpr const char* kSliceKey = "slice";
+
+// By node and service id, whatever the service: an id is there once on a node.
+using Instances = std::map<InstanceId, const InstanceState*>;
+
+Instances all_instances(const CatalogState& catalog) {
+  Instances instances;
+  for (const auto& [name, service] : catalog.services) {
+    for (const InstanceState& state : service->instances) {
+      instances[{state.instance.node, state.instance.id}] = &state;
+    }
+  }
+  return instances;
+}
+
+bool selects(const Placement& placement, const Node& node) {
+  auto has = [&](const std::string& key, const std::string& value) {
+    auto found = node.meta.find(key);
+    return found != node.meta.end() && found->second == value;
+  };
+  if (!has(kRoleKey, placement.role)) return false;
+  for (const auto& [key, value] : placement.node_meta) {
+    if (!has(key, value)) return false;
+  }
+  const std::vector<std::string>& nodes = placement.nodes;
+  return nodes.empty() || std::find(nodes.begin(), nodes.end(), node.name) != nodes.end();
+}
+
+// Checks carry no Meta; their notes say whose they are.
+std::string check_mark(const PlanOptions& options) { return fmt::format("{}={}", kMarkKey, options.owner); }
+
+// As the catalog keeps it (Consul drops TTL there, so a check by TTL has an empty definition).
+Json definition_of(const CheckDefinition& check) {
+  Json definition{Json::Object{}};
+  auto set_duration = [&](const char* name, Duration duration) {
+    if (duration != Duration::zero()) definition.set(name, go_duration(duration));
+  };
+  set_duration("Interval", check.interval);
+  set_duration("Timeout", check.timeout);
+  set_duration("DeregisterCriticalServiceAfter", check.deregister_critical_service_after);
+  if (!check.http.empty()) definition.set("HTTP", check.http);
+  if (!check.tcp.empty()) definition.set("TCP", check.tcp);
+  for (const Json::Member& member : check.unknown) definition.set(member.name, member.value);
+  return definition;
+}
+
+HealthCheck wanted_check(const CheckDefinition& check, const ServiceInstance& instance, const PlanOptions& options) {
+  HealthCheck wanted;
+  wanted.node = instance.node;
+  wanted.id = check.id.empty() ? fmt::format("{}:{}", instance.id, check.name) : check.id;
+  wanted.name = check.name;
+  wanted.status = CheckStatus::kCritical;
+  wanted.notes = check_mark(options);
+  wanted.service_id = instance.id;
+  wanted.service_name = instance.service;
+  wanted.service_tags = instance.tags;
+  wanted.type = !check.http.empty() ? "http" : !check.tcp.empty() ? "tcp" : "ttl";
+  wanted.definition = definition_of(check);
+  return wanted;
+}
+
+// What should be registered. Of an instance that is there, what the desired service does not speak of stays.
+ServiceRegistration wanted_registration(const DesiredService& service, const std::string& node,
+                                        const InstanceState* there, const PlanOptions& options) {
+  ServiceRegistration wanted;
+  if (there) wanted.instance = there->instance;
+  ServiceInstance& instance = wanted.instance;
+  instance.create_index = instance.modify_index = 0;
+  instance.node = node;
+  instance.id = service_id(service);
+  instance.service = service.name;
+  instance.tags = service.tags;
+  instance.port = service.port;
+  instance.meta = service.meta;
+  instance.meta[std::string(kMarkKey)] = options.owner;
+  instance.meta[kVersionKey] = service.version;
+  instance.meta[kRoleKey] = service.placement.role;
+  if (service.slice != Slice::kNone) instance.meta[kSliceKey] = std::string(to_string(service.slice));
+  for (const CheckDefinition& check : service.checks) {
+    wanted.checks.push_back(wanted_check(check, instance, options));
+  }
+  std::ranges::sort(wanted.checks, {}, &HealthCheck::id);
+  if (!there) return wanted;
+  for (const HealthCheck& check : there->checks) {
+    auto kept = std::ranges::find(wanted.checks, check.id, &HealthCheck::id);
+    if (kept != wanted.checks.end()) {
+      kept->status = check.status;
+      kept->output = check.output;
+    } else if (check.notes == check_mark(options)) {
+      wanted.remove_checks.push_back(check.id);
+    }
+  }
+  return wanted;
+}
+
+// The same things of what is there, for a comparison and for undo.
+ServiceRegistration present_registration(const InstanceState& there, const ServiceRegistration& wanted) {
+  ServiceRegistration present;
+  present.instance = there.instance;
+  present.checks = there.checks;
+  for (const HealthCheck& check : wanted.checks) {
+    if (std::ranges::find(there.checks, check.id, &HealthCheck::id) == there.checks.end()) {
+      present.remove_checks.push_back(check.id);
+    }
+  }
+  return present;
+}
+
+bool same_check(const HealthCheck& a, const HealthCheck& b) {
+  return a.id == b.id && a.name == b.name && a.notes == b.notes && a.definition == b.definition &&
+         a.service_name == b.service_name;
+}
+
+bool same(const InstanceState& there, const ServiceRegistration& wanted) {
+  const ServiceInstance& a = there.instance;
+  const ServiceInstance& b = wanted.instance;
+  if (a.service != b.service || a.port != b.port || a.tags != b.tags || a.meta != b.meta) return false;
+  if (!wanted.remove_checks.empty()) return false;
+  return std::ranges::all_of(wanted.checks, [&](const HealthCheck& check) {
+    auto found = std::ranges::find(there.checks, check.id, &HealthCheck::id);
+    return found != there.checks.end() && same_check(*found, check);
+  });
+}
+
+std::string version_of(const ServiceInstance& instance) {
+  auto found = instance.meta.find(kVersionKey);
+  return found == instance.meta.end() || found->second.empty() ? "no version" : found->second;
+}
+
+class Differ {
+ public:
+  Differ(const DesiredState& desired, const CatalogState& catalog, const PlanOptions& options)
+      : desired_(desired), catalog_(catalog), options_(options), instances_(all_instances(catalog)) {}
+
+  ServiceDiff run() {
+    for (const DesiredService& service : desired_.services) {
+      bool placed = false;
+      for (const auto& [name, node] : catalog_.nodes) {
+        if (!selects(service.placement, node->node)) continue;
+        placed = true;
+        compare(service, name);
+      }
+      if (!placed) hold_unplaced(service);
+    }
+    for (const auto& [id, there] : instances_) {
+      if (!wanted_.contains(id) && is_ours(there->instance.meta, options_.owner)) remove(id, *there);
+    }
+    return std::move(diff_);
+  }
+
+ private:
+  void compare(const DesiredService& service, const std::string& node) {
+    const InstanceId id{node, service_id(service)};
+    wanted_.insert(id);
+    auto found = instances_.find(id);
+    const InstanceState* there = found == instances_.end() ? nullptr : found->second;
+    const ServiceRegistration wanted = wanted_registration(service, node, there, options_);
+    if (!there) {
+      Step step = make_step(Action::kRegisterService, id, service.name, Reason::kMissing);
+      step.why = fmt::format("{} {} is wanted on {} (role {}) and not there", service.name, service.version, node,
+                             service.placement.role);
+      step.body = wanted;
+      diff_.steps.push_back(std::move(step));
+      return;
+    }
+    if (same(*there, wanted)) return;
+    change(service, *there, wanted);
+  }
+
+  void change(const DesiredService& service, const InstanceState& there, const ServiceRegistration& wanted) {
+    const InstanceId id{there.instance.node, there.instance.id};
+    const ServiceRegistration present = present_registration(there, wanted);
+    const std::string running = version_of(there.instance);
+    const bool other_version = running != version_of(wanted.instance);
+    const std::string what = other_version ? fmt::format("{} runs {} {}, wanted is {}", id.node, there.instance.service,
+                                                         running, service.version)
+                                           : fmt::format("{} differs: {}", label(id), difference(present, wanted));
+    if (!options_.take_foreign && !is_ours(there.instance.meta, options_.owner)) {
+      diff_.held.push_back(
+          {step_id(Action::kChangeService, id), Reason::kForeign,
+           fmt::format("{}; it {} and is changed only when taking over", what, owner_text(there.instance.meta))});
+      return;
+    }
+    Step step =
+        make_step(Action::kChangeService, id, service.name, other_version ? Reason::kVersion : Reason::kDefinition);
+    step.why = what;
+    step.cas_index = there.instance.modify_index;
+    step.body = wanted;
+    step.before = present;
+    diff_.steps.push_back(std::move(step));
+  }
+
+  void remove(const InstanceId& id, const InstanceState& there) {
+    const std::string what =
+        fmt::format("{} ({} {}) is ours and not wanted", label(id), there.instance.service, version_of(there.instance));
+    if (!options_.prune) {
+      diff_.held.push_back({step_id(Action::kRemoveService, id), Reason::kNotPruned,
+                            fmt::format("{}; it is removed only when pruning", what)});
+      return;
+    }
+    Step step = make_step(Action::kRemoveService, id, there.instance.service, Reason::kNotWanted);
+    step.why = what;
+    step.cas_index = there.instance.modify_index;
+    ServiceRegistration present;
+    present.instance = there.instance;
+    present.checks = there.checks;
+    step.before = std::move(present);
+    diff_.steps.push_back(std::move(step));
+  }
+
+  void hold_unplaced(const DesiredService& service) {
+    const Placement& placement = service.placement;
+    std::string where = fmt::format("role {}", placement.role);
+    for (const auto& [key, value] : placement.node_meta) where += fmt::format(", {} {}", key, value);
+    if (!placement.nodes.empty()) where += fmt::format(", one of {}", fmt::join(placement.nodes, " "));
+    diff_.held.push_back({fmt::format("{}:{}/{}/{}", to_string(Action::kRegisterService), placement.role, service.name,
+                                      to_string(service.slice)),
+                          Reason::kNoNode,
+                          fmt::format("{} {} is wanted where no node is ({}; {} nodes are known)", service.name,
+                                      service.version, where, catalog_.nodes.size())});
+  }
+
+  static Step make_step(Action action, const InstanceId& id, const std::string& service, Reason reason) {
+    Step step;
+    step.id = step_id(action, id);
+    step.action = action;
+    step.instance = id;
+    step.service = service;
+    step.reason = reason;
+    return step;
+  }
+
+  const DesiredState& desired_;
+  const CatalogState& catalog_;
+  const PlanOptions& options_;
+  Instances instances_;
+  std::set<InstanceId> wanted_;
+  ServiceDiff diff_;
+};
+
+}  // namespace
+
+ServiceDiff diff_services(const DesiredState& desired, const CatalogState& catalog, const PlanOptions& options) {
+  return Differ(desired, catalog, options).run();
+}
+
+}  // namespace convergence::plan

@@ -1,0 +1,21 @@
+#ifndef CONVERGENCE_LIB_PLAN_SERVICES_H_
+#define CONVERGENCE_LIB_PLAN_SERVICES_H_
+
+#include <vector>
+
+#include "convergence/plan.h"
+
+namespace convergence::plan {
+
+struct ServiceDiff {
+  std::vector<Step> steps{};  // registrations and changes by (role, service, slice, node), then removals
+  std::vector<Held> held{};
+};
+
+// What differs between the desired services and the instances there are, without regard to order and traffic. `needs`
+// is left empty.
+ServiceDiff diff_services(const DesiredState& desired, const CatalogState& catalog, const PlanOptions& options);
+
+}  // namespace convergence::plan
+
+#endif  // CONVERGENCE_LIB_PLAN_SERVICES_H_

@@ -1,0 +1,81 @@
+#include "lib/plan/traffic.h"
+
+#include <algorithm>
+#include <variant>
+
+#include "convergence/filter.h"
+
+namespace convergence::plan {
+namespace {
+
+std::vector<std::string> next_nodes(const ChainNode& node) {
+  std::vector<std::string> next;
+  if (auto* router = std::get_if<RouterNode>(&node.body)) {
+    for (const ChainRoute& route : router->routes) next.push_back(route.next_node);
+  }
+  if (auto* splitter = std::get_if<SplitterNode>(&node.body)) {
+    for (const ChainSplit& split : splitter->splits) {
+      if (split.weight > 0) next.push_back(split.next_node);
+    }
+  }
+  return next;
+}
+
+}  // namespace
+
+std::vector<const ChainTarget*> active_targets(const DiscoveryChain& chain) {
+  std::set<std::string> seen;
+  std::set<std::string> targets;
+  std::vector<std::string> open{chain.start_node};
+  while (!open.empty()) {
+    const std::string name = std::move(open.back());
+    open.pop_back();
+    auto node = chain.nodes.find(name);
+    if (node == chain.nodes.end() || !seen.insert(name).second) continue;
+    if (auto* resolver = std::get_if<ResolverNode>(&node->second.body)) targets.insert(resolver->target);
+    for (std::string& next : next_nodes(node->second)) open.push_back(std::move(next));
+  }
+  std::vector<const ChainTarget*> found;
+  for (const std::string& id : targets) {
+    if (auto target = chain.targets.find(id); target != chain.targets.end()) found.push_back(&target->second);
+  }
+  return found;
+}
+
+Traffic::Traffic(const CatalogState& catalog, const DesiredState& desired) : catalog_(catalog) {
+  for (const DesiredService& service : desired.services) wanted_.insert(service.name);
+}
+
+bool Traffic::is_empty(const ChainTarget& target) const {
+  if (target.external || target.datacenter != catalog_.datacenter) return false;
+  const bool known = catalog_.services.contains(target.service) || wanted_.contains(target.service);
+  return known && passing(target) == 0;
+}
+
+std::size_t Traffic::passing(const ChainTarget& target) const {
+  auto service = catalog_.services.find(target.service);
+  if (service == catalog_.services.end()) return 0;
+  auto [known, is_new] = known_.try_emplace({target.service, target.subset.filter}, 0);
+  if (!is_new) return known->second;
+  // A filter that cannot be read selects nothing in Consul either.
+  auto filter = Filter::parse(target.subset.filter);
+  if (!filter.ok()) return 0;
+  for (const InstanceState& state : service->second->instances) {
+    auto node = catalog_.nodes.find(state.instance.node);
+    const NodeState& node_state = node == catalog_.nodes.end() ? NodeState() : *node->second;
+    if (worst_status(state.checks, node_state.checks) != CheckStatus::kPassing) continue;
+    auto selected = filter->matches(state, node_state);
+    if (selected.ok() && *selected) ++known->second;
+  }
+  return known->second;
+}
+
+std::set<std::string> empty_targets(const DiscoveryChain& chain, const Traffic& traffic) {
+  std::set<std::string> empty;
+  for (const ChainTarget* target : active_targets(chain)) {
+    if (traffic.is_empty(*target)) empty.insert(target->id);
+  }
+  return empty;
+}
+
+}  // namespace convergence::plan
