@@ -103,6 +103,7 @@ struct Route {
 struct ServiceRouter {
   std::vector<Route> routes{};
   Json::Object unknown{};
+  bool empty_routes = false;  // "Routes": [] was given, which the server tells from no Routes at all
   friend bool operator==(const ServiceRouter&, const ServiceRouter&) = default;
 };
 

@@ -280,7 +280,12 @@ absl::Status read_body(ObjectReader& in, ServiceDefaults& out) {
 }
 
 absl::Status read_body(ObjectReader& in, ServiceRouter& out) {
-  return in.optional("Routes", out.routes, weak_list(weak_object)).finish(out.unknown);
+  const auto routes = [](const Json& json, const Place& place, ServiceRouter& router) {
+    absl::Status status = weak_list(weak_object)(json, place, router.routes);
+    router.empty_routes = router.routes.empty();
+    return status;
+  };
+  return in.optional("Routes", out, routes).finish(out.unknown);
 }
 
 absl::Status read_body(ObjectReader& in, ServiceSplitter& out) {

@@ -170,10 +170,9 @@ void write_body(const ServiceDefaults& body, ObjectWriter& out) {
       .rest(unknown.own);
 }
 
-// The server answers null for a list that was never given and [] for one given empty; to us they are one, and the
-// first is the likelier.
 void write_body(const ServiceRouter& body, ObjectWriter& out) {
-  out.put("Routes", body.routes.empty() ? Json() : encode_list(body.routes, encode)).rest(body.unknown);
+  const bool absent = body.routes.empty() && !body.empty_routes;
+  out.put("Routes", absent ? Json() : encode_list(body.routes, encode)).rest(body.unknown);
 }
 
 void write_body(const ServiceSplitter& body, ObjectWriter& out) {

@@ -8,6 +8,7 @@
 
 #include "convergence/codec.h"
 #include "convergence/error.h"
+#include "lib/base/go_text.h"
 #include "lib/codec/object_writer.h"
 
 namespace convergence {
@@ -94,30 +95,9 @@ std::string_view take_part(std::string_view& rest, std::uint64_t& total) {
   return "a unit is missing";
 }
 
-// `value` / `unit` with its fraction, no zeros at the end.
-std::string fractional(std::uint64_t value, std::uint64_t unit, int digits, std::string_view name) {
-  std::string text = fmt::format("{}", value / unit);
-  std::string fraction = fmt::format("{:0{}}", value % unit, digits);
-  while (!fraction.empty() && fraction.back() == '0') fraction.pop_back();
-  if (!fraction.empty()) text += "." + fraction;
-  return text + std::string(name);
-}
-
 }  // namespace
 
-std::string duration_to_text(Duration duration) {
-  const std::int64_t count = duration.count();
-  if (count == 0) return "0s";
-  const std::uint64_t value = count < 0 ? ~static_cast<std::uint64_t>(count) + 1 : static_cast<std::uint64_t>(count);
-  std::string text = count < 0 ? "-" : "";
-  if (value < 1'000) return text + fmt::format("{}ns", value);
-  if (value < 1'000'000) return text + fractional(value, 1'000, 3, "\xC2\xB5s");
-  if (value < 1'000'000'000) return text + fractional(value, 1'000'000, 6, "ms");
-  const std::uint64_t minutes = value / 60'000'000'000;
-  if (minutes >= 60) text += fmt::format("{}h", minutes / 60);
-  if (minutes >= 1) text += fmt::format("{}m", minutes % 60);
-  return text + fractional(value % 60'000'000'000, 1'000'000'000, 9, "s");
-}
+std::string duration_to_text(Duration duration) { return go_duration(duration); }
 
 absl::StatusOr<Duration> duration_from_text(std::string_view text) {
   std::string_view rest = text;

@@ -20,11 +20,26 @@ std::string plain_number(double value) {
   return std::string(buffer.data(), result.ptr);
 }
 
-// Text as Go reads an integer whose base the text names: 0x10, 0b101, 0o17, 017.
+// Underscores may stand between digits, and after what names the base.
+bool take_underscores(std::string_view text, std::string& digits) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '_') {
+      digits += text[i];
+    } else if (i == 0 || text[i - 1] == '_' || i + 1 == text.size()) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// Text as Go reads an integer whose base the text names: 0x10, 0b101, 0o17, 017, 1_000.
 template <typename T>
 bool integer_text(std::string_view text, T& out) {
   const bool negative = std::is_signed_v<T> && text.starts_with('-');
   if (negative || (std::is_signed_v<T> && text.starts_with('+'))) text.remove_prefix(1);
+  std::string digits;
+  if (!take_underscores(text, digits)) return false;
+  text = digits;
   int base = 10;
   if (text.size() > 1 && text.front() == '0') {
     const char letter = static_cast<char>(text[1] | 0x20);

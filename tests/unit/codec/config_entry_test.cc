@@ -94,7 +94,9 @@ TEST_CASE("an entry is read as Consul reads it and written as Consul answers it"
        R"({"Kind":"service-router","Name":"api","Routes":[{"Destination":{"Service":"web"}},{},{"Destination":)"
        R"({"RetryOnStatusCodes":[500]}},{"Match":{"HTTP":{"Methods":["GET","","5"]}}}],"CreateIndex":0,"ModifyIndex":0})"},
       {"an object for no routes", R"({"Kind":"service-router","Name":"api","Routes":{}})",
-       R"({"Kind":"service-router","Name":"api","Routes":null,"CreateIndex":0,"ModifyIndex":0})"},
+       R"({"Kind":"service-router","Name":"api","Routes":[],"CreateIndex":0,"ModifyIndex":0})"},
+      {"an empty list of routes is not an absent one", R"({"Kind":"service-router","Name":"api","Routes":[]})",
+       R"({"Kind":"service-router","Name":"api","Routes":[],"CreateIndex":0,"ModifyIndex":0})"},
       {"Meta from a list of objects", R"({"Kind":"service-router","Name":"api","Meta":[{"a":1},{"b":true,"c":null}]})",
        R"({"Kind":"service-router","Name":"api","Routes":null,"Meta":{"a":"1","b":"1","c":""},"CreateIndex":0,"ModifyIndex":0})"},
       {"weights",

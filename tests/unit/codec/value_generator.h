@@ -451,6 +451,7 @@ class ValueGenerator {
   ServiceRouter router() {
     ServiceRouter out;
     for (std::uint64_t i = below(4); i > 0; --i) out.routes.push_back(route());
+    out.empty_routes = out.routes.empty() && flag();
     out.unknown = unknown();
     return out;
   }
