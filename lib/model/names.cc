@@ -92,7 +92,6 @@ constexpr std::array kNames<CanaryReason> = {
     NameRow<CanaryReason>{CanaryReason::kCandidateUnhealthy, "candidate-unhealthy"},
     NameRow<CanaryReason>{CanaryReason::kSuperseded, "superseded"},
     NameRow<CanaryReason>{CanaryReason::kWriteFailed, "write-failed"},
-    NameRow<CanaryReason>{CanaryReason::kWriteFailed, "write-failed"},
 };
 
 template <>

@@ -1,0 +1,183 @@
+#include "convergence/desired.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "convergence/error.h"
+#include "tests/support/status_check.h"
+
+namespace convergence {
+namespace {
+
+using std::chrono::seconds;
+
+DesiredService web() {
+  DesiredService out;
+  out.name = "web";
+  out.version = "1.0";
+  out.placement.role = "front";
+  out.port = 80;
+  out.meta = {{"team", "a"}};
+  out.checks.push_back({.name = "http", .http = "http://localhost/", .interval = seconds(10), .timeout = seconds(2)});
+  return out;
+}
+
+ConfigEntry entry(std::string kind, std::string name) {
+  ConfigEntry out;
+  out.kind = std::move(kind);
+  out.name = std::move(name);
+  return out;
+}
+
+TEST_CASE("the service id carries the slice") {
+  DesiredService service = web();
+  CHECK(service_id(service) == "web");
+  service.slice = Slice::kBlue;
+  CHECK(service_id(service) == "web-blue");
+  service.slice = Slice::kGreen;
+  CHECK(service_id(service) == "web-green");
+}
+
+TEST_CASE("what can be is valid") {
+  DesiredState desired;
+  CHECK_OK(validate(desired));
+  desired.services = {web(), web(), web()};
+  desired.services[1].slice = Slice::kBlue;
+  desired.services[2].placement.role = "back";  // the same service on other nodes
+  desired.services[2].version = "";
+  desired.services[2].meta["version"] = "";
+  desired.services[2].port = 65535;
+  desired.services[2].checks = {{.name = "t", .ttl = seconds(10)}, {.name = "c", .tcp = "h:1", .interval = seconds(1)}};
+  desired.entries = {entry("service-router", "web"), entry("service-splitter", "web"), entry("service-router", "api")};
+  CHECK_OK(validate(desired));
+}
+
+TEST_CASE("what cannot be is refused with service and field") {
+  using Services = std::vector<DesiredService>;
+  struct Case {
+    const char* name;
+    std::function<void(Services&)> spoil;
+    std::string where;
+    std::string field;
+    std::string problem;
+  };
+  const std::string self = "desired service front/web/none";
+  const Case cases[] = {
+      {"no name", [](Services& s) { s[0].name = ""; }, "desired service front//none", "name", "is empty"},
+      {"a slash in the name", [](Services& s) { s[0].name = "a/b"; }, "desired service front/a/b/none", "name",
+       "holds a slash"},
+      {"a long name", [](Services& s) { s[0].name = std::string(129, 'x'); },
+       "desired service front/" + std::string(129, 'x') + "/none", "name", "has 129 bytes; 128 is the most"},
+      {"a line feed in the name", [](Services& s) { s[0].name = "a\nb"; }, "desired service front/a\nb/none", "name",
+       "holds a control character"},
+      {"no role", [](Services& s) { s[0].placement.role = ""; }, "desired service /web/none", "placement.role",
+       "is empty"},
+      {"a slash in the role", [](Services& s) { s[0].placement.role = "a/"; }, "desired service a//web/none",
+       "placement.role", "holds a slash"},
+      {"a long version", [](Services& s) { s[0].version = std::string(513, '1'); }, self, "version",
+       "has 513 bytes; 512 is the most"},
+      {"a negative port", [](Services& s) { s[0].port = -1; }, self, "port", "-1 is not in 0..65535"},
+      {"a large port", [](Services& s) { s[0].port = 65536; }, self, "port", "65536 is not in 0..65535"},
+      {"too much meta",
+       [](Services& s) {
+         for (int i = 0; i < 64; ++i) s[0].meta[std::to_string(i)] = "";
+       },
+       self, "meta", "has 65 pairs; 64 is the most"},
+      {"an empty meta key", [](Services& s) { s[0].meta[""] = ""; }, self, "meta[]", "a key has 1 to 128 bytes"},
+      {"a long meta value", [](Services& s) { s[0].meta["k"] = std::string(513, 'x'); }, self, "meta[k]",
+       "has 513 bytes; 512 is the most"},
+      {"two versions", [](Services& s) { s[0].meta["version"] = "2.0"; }, self, "meta[version]",
+       "is \"2.0\", but the version is \"1.0\"; leave it out"},
+      {"a check without a name", [](Services& s) { s[0].checks[0].name = ""; }, self, "checks[0]", "has no name"},
+      {"a check of no kind", [](Services& s) { s[0].checks[0].http = ""; }, self, "checks[0]",
+       "has 0 of http, tcp and ttl; one is needed"},
+      {"a check of two kinds", [](Services& s) { s[0].checks[0].ttl = seconds(1); }, self, "checks[0]",
+       "has 2 of http, tcp and ttl; one is needed"},
+      {"a check without an interval", [](Services& s) { s[0].checks[0].interval = seconds(0); }, self, "checks[0]",
+       "has no interval"},
+      {"a negative timeout", [](Services& s) { s[0].checks[0].timeout = seconds(-1); }, self, "checks[0]",
+       "timeout is negative"},
+      {"a negative ttl", [](Services& s) { s[0].checks[0] = {.name = "t", .ttl = seconds(-1)}; }, self, "checks[0]",
+       "ttl is negative"},
+      {"two checks of one name", [](Services& s) { s[0].checks.push_back(s[0].checks[0]); }, self, "checks[1]",
+       "the id \"web:http\" is there twice"},
+      {"one service twice", [](Services& s) { s.push_back(s[0]); }, self, "name", "the service is there twice"},
+      {"two services with one id on a role",
+       [](Services& s) {
+         s[0].slice = Slice::kBlue;
+         s.push_back(web());
+         s[1].name = "web-blue";
+         s[1].checks.clear();
+       },
+       "desired service front/web-blue/none", "name", "another service of this role has the id \"web-blue\" too"},
+      {"two services with one check id on a role",
+       [](Services& s) {
+         s.push_back(web());
+         s[1].name = "api";
+         s[1].checks[0].id = "web:http";
+       },
+       "desired service front/api/none", "checks", "another service of this role has a check \"web:http\" too"},
+  };
+  for (const Case& c : cases) {
+    SUBCASE(c.name) {
+      DesiredState desired;
+      desired.services = {web()};
+      c.spoil(desired.services);
+      const absl::Status status = validate(desired);
+      CHECK(std::string(status.message()) == c.where + ": " + c.field + ": " + c.problem);
+      CHECK(error_kind(status) == ErrorKind::kValidate);
+      CHECK(error_detail(status) == Json().set("where", c.where).set("field", c.field).set("kind", "validate"));
+    }
+  }
+}
+
+TEST_CASE("entries without a name, or there twice, are refused") {
+  DesiredState desired;
+  desired.entries = {entry("service-router", "")};
+  CHECK_ERROR(validate(desired), ErrorKind::kValidate, "desired entry service-router/: Name: is empty");
+  desired.entries = {entry("", "web")};
+  CHECK_ERROR(validate(desired), ErrorKind::kValidate, "desired entry /web: Kind: is empty");
+  desired.entries = {entry("service-router", "web"), entry("service-router", "Web")};
+  CHECK_ERROR(validate(desired), ErrorKind::kValidate,
+              "desired entry service-router/Web: Name: the entry is there twice; case makes no difference");
+  CHECK_ERROR(normalise(desired), ErrorKind::kValidate,
+              "desired entry service-router/Web: Name: the entry is there twice; case makes no difference");
+  desired.entries.clear();
+  desired.services = {web(), web()};
+  CHECK_ERROR(normalise(desired), ErrorKind::kValidate,
+              "desired service front/web/none: name: the service is there twice");
+}
+
+TEST_CASE("normal form is sorted, whatever the order given") {
+  DesiredState want;
+  for (const char* role : {"a", "b"}) {
+    for (const char* name : {"api", "web"}) {
+      for (Slice slice : {Slice::kNone, Slice::kBlue, Slice::kGreen}) {
+        DesiredService service = web();
+        service.placement.role = role;
+        service.placement.nodes = {"n1", "n2"};
+        service.name = name;
+        service.slice = slice;
+        want.services.push_back(service);
+      }
+    }
+  }
+  want.entries = {entry("proxy-defaults", "global"), entry("service-router", "API"), entry("service-router", "web")};
+  DesiredState given = want;
+  for (int round = 0; round < 24; ++round) {
+    std::ranges::rotate(given.services, given.services.begin() + 5);
+    std::ranges::rotate(given.entries, given.entries.begin() + 1);
+    given.services[0].placement.nodes = {"n2", "n1", "n2"};
+    const absl::StatusOr<DesiredState> normal = normalise(given);
+    REQUIRE_OK(normal);
+    CHECK(*normal == want);
+  }
+}
+
+}  // namespace
+}  // namespace convergence

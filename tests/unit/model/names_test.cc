@@ -1,0 +1,62 @@
+#include "lib/model/names.h"
+
+#include <doctest/doctest.h>
+
+#include <set>
+#include <string>
+
+#include "convergence/canary.h"
+#include "convergence/catalog.h"
+#include "convergence/chain.h"
+#include "convergence/desired.h"
+#include "convergence/plan.h"
+
+namespace convergence {
+namespace {
+
+// Each enumerator has its own name and is found again by it; one past the last has none, so none was forgotten.
+template <typename E>
+void check_names(E last, const std::string& names) {
+  CHECK(all_names<E>() == names);
+  std::set<std::string> seen;
+  for (int i = 0; i <= static_cast<int>(last); ++i) {
+    const E value = static_cast<E>(i);
+    const std::string name(to_string(value));
+    CAPTURE(name);
+    CHECK(seen.insert(name).second);
+    CHECK(parse_name<E>(name) == value);
+  }
+  CHECK(to_string(static_cast<E>(static_cast<int>(last) + 1)) == "?");
+  CHECK(parse_name<E>("?") == std::nullopt);
+  CHECK(parse_name<E>("") == std::nullopt);
+  CHECK(parse_name<E>("Passing") == std::nullopt);
+}
+
+TEST_CASE("names of enumerators are stable and lead back") {
+  SUBCASE("check status") { check_names(CheckStatus::kCritical, "passing, warning, critical"); }
+  SUBCASE("slice") { check_names(Slice::kGreen, "none, blue, green"); }
+  SUBCASE("action") {
+    check_names(Action::kDeleteEntry, "register-service, change-service, remove-service, put-entry, delete-entry");
+  }
+  SUBCASE("reason") {
+    check_names(Reason::kNoSafeOrder,
+                "missing, version, definition, content, intermediate, not-wanted, foreign, not-pruned, no-node, "
+                "no-instance, no-safe-order");
+  }
+  SUBCASE("canary phase") {
+    check_names(CanaryPhase::kFailed, "idle, settling, observing, promoting, rolling-back, succeeded, failed");
+  }
+  SUBCASE("canary reason") {
+    check_names(CanaryReason::kWriteFailed,
+                "none, started, weight-written, good-evidence, bad-evidence, too-few-requests, source-broken, "
+                "step-passed, all-steps-passed, failure-budget, no-evidence-deadline, step-deadline, aborted, "
+                "promoted-by-hand, paused, resumed, conflict, candidate-unhealthy, superseded, write-failed");
+  }
+  SUBCASE("evidence") { check_names(EvidenceKind::kBrokenSource, "counted, none, broken-source"); }
+  SUBCASE("write outcome") { check_names(WriteOutcome::kError, "done, conflict, error"); }
+  SUBCASE("verb") { check_names(CanaryVerb::kResume, "abort, promote, pause, resume"); }
+  SUBCASE("dialect") { check_names(Dialect::kCurrent, "1.8, current"); }
+}
+
+}  // namespace
+}  // namespace convergence
