@@ -88,6 +88,8 @@ void compare(Words& words, const OpaqueEntry& a, const OpaqueEntry& b) {
   add_if_other(words, Json(a.members), Json(b.members), "content");
 }
 
+std::string list_text(const Words& words) { return words.empty() ? "none" : fmt::format("{}", fmt::join(words, " ")); }
+
 std::string joined(const Words& words) { return fmt::format("{}", fmt::join(words, "; ")); }
 
 }  // namespace
@@ -114,7 +116,7 @@ std::string difference(const ServiceRegistration& now, const ServiceRegistration
   Words words;
   if (a.service != b.service) words.push_back(fmt::format("service {} -> {}", a.service, b.service));
   if (a.port != b.port) words.push_back(fmt::format("port {} -> {}", a.port, b.port));
-  if (a.tags != b.tags) words.push_back(fmt::format("tags {} -> {}", fmt::join(a.tags, " "), fmt::join(b.tags, " ")));
+  if (a.tags != b.tags) words.push_back(fmt::format("tags {} -> {}", list_text(a.tags), list_text(b.tags)));
   std::map<std::string, bool> keys;  // of both, whether they differ
   for (const auto& [key, value] : a.meta) keys[key] = true;
   for (const auto& [key, value] : b.meta) {
