@@ -274,7 +274,7 @@ TEST_CASE("an entry that cannot be read is refused with its place") {
   for (const Case& c : cases) {
     SUBCASE(c.name) {
       const absl::Status status = parse<ConfigEntry>(c.text, "doc").status();
-      CHECK(std::string(status.message()) == c.message);
+      CHECK(std::string(status.message()) == std::string(c.message));
       CHECK(error_kind(status) == ErrorKind::kDecode);
     }
   }

@@ -1,0 +1,136 @@
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "convergence/codec.h"
+#include "convergence/error.h"
+#include "tests/support/status_check.h"
+
+namespace convergence {
+namespace {
+
+// In the order and with the omissions of a 1.8.7 (discovery-chain.md (c)).
+constexpr char kChain[] =
+    R"({"ServiceName":"shop","Namespace":"default","Datacenter":"dc1","CustomizationHash":"a0a6df57","Protocol":"http",)"
+    R"("StartNode":"router:shop.default","Nodes":{"resolver:till.default.dc1":{"Type":"resolver","Name":"till.default.dc1",)"
+    R"("Resolver":{"ConnectTimeout":"5s","Default":true,"Target":"till.default.dc1"}},"resolver:v1.shop.default.dc1":)"
+    R"({"Type":"resolver","Name":"v1.shop.default.dc1","Resolver":{"ConnectTimeout":"15s","Target":"v1.shop.default.dc1",)"
+    R"("Failover":{"Targets":["v1.shop.default.dc2"]}}},"router:shop.default":{"Type":"router","Name":"shop.default",)"
+    R"("Routes":[{"Definition":{"Match":{"HTTP":{"PathPrefix":"/till/","Methods":["GET"]}},"Destination":{"RequestTimeout":)"
+    R"("1m30s","Service":"till","Namespace":"default","PrefixRewrite":"/","NumRetries":2}},"NextNode":"splitter:till.default"},)"
+    R"({"Definition":{},"NextNode":"splitter:shop.default"}]},"splitter:shop.default":{"Type":"splitter","Name":"shop.default",)"
+    R"("Splits":[{"Weight":97.5,"NextNode":"resolver:v1.shop.default.dc1"},{"Weight":2.5,"NextNode":"resolver:till.default.dc1"},)"
+    R"({"NextNode":"resolver:till.default.dc1"}]}},"Targets":{"till.default.dc1":{"ID":"till.default.dc1","Service":"till",)"
+    R"("Namespace":"default","Datacenter":"dc1","MeshGateway":{},"Subset":{},"External":true,"SNI":"sni","Name":"name"},)"
+    R"("v1.shop.default.dc1":{"ID":"v1.shop.default.dc1","Service":"shop","ServiceSubset":"v1","Namespace":"default",)"
+    R"("Datacenter":"dc1","MeshGateway":{"Mode":"local"},"Subset":{"Filter":"Service.Meta.version == v1","OnlyPassing":true},)"
+    R"("SNI":"s","Name":"n"}}})";
+
+TEST_CASE("a chain is written as it was read") {
+  const absl::StatusOr<DiscoveryChain> chain = parse<DiscoveryChain>(kChain, "chain");
+  REQUIRE_OK(chain);
+  CHECK(to_text(to_json(*chain)) == kChain);
+  const SplitterNode& splitter = std::get<SplitterNode>(chain->nodes.at("splitter:shop.default").body);
+  CHECK(splitter.splits == std::vector<ChainSplit>{{9750, "resolver:v1.shop.default.dc1"},
+                                                   {250, "resolver:till.default.dc1"},
+                                                   {0, "resolver:till.default.dc1"}});
+  const ResolverNode& resolver = std::get<ResolverNode>(chain->nodes.at("resolver:v1.shop.default.dc1").body);
+  CHECK(resolver == ResolverNode{std::chrono::seconds(15), false, "v1.shop.default.dc1", {"v1.shop.default.dc2"}});
+}
+
+TEST_CASE("what newer servers add to a chain is passed over") {
+  const absl::StatusOr<DiscoveryChain> chain = parse<DiscoveryChain>(
+      R"({"ServiceName":"s","Namespace":"default","Partition":"default","Datacenter":"dc1","Protocol":"tcp","Default":true,
+          "ServiceMeta":{"a":"b"},"EnvoyExtensions":[],"AutoVirtualIPs":null,"StartNode":"resolver:s","Nodes":{"resolver:s":
+          {"Type":"resolver","Name":"s","LoadBalancer":{"Policy":"maglev"},"Resolver":{"ConnectTimeout":"5s","RequestTimeout":
+          1000,"Default":true,"Target":"s","Failover":null}},"splitter:s":{"Type":"splitter","Name":"s","Splits":[{"Definition":
+          {"Weight":100},"Weight":100,"NextNode":"resolver:s"}]}},"Targets":{"s":{"ID":"s","Service":"s","Partition":"default",
+          "MeshGateway":{"Mode":"local"},"ConnectTimeout":"5s","TransparentProxy":{},"Subset":{"New":1},"Peer":"p"}}})",
+      "chain");
+  REQUIRE_OK(chain);
+  DiscoveryChain want;
+  want.service_name = "s";
+  want.namespace_name = "default";
+  want.datacenter = "dc1";
+  want.protocol = "tcp";
+  want.start_node = "resolver:s";
+  want.nodes["resolver:s"] = {"s", ResolverNode{std::chrono::seconds(5), true, "s", {}}};
+  want.nodes["splitter:s"] = {"s", SplitterNode{{{10000, "resolver:s"}}}};
+  ChainTarget& target = want.targets["s"];
+  target.id = "s";
+  target.service = "s";
+  target.mesh_gateway_mode = "local";
+  target.subset.unknown.push_back({"New", 1});
+  CHECK(*chain == want);
+}
+
+TEST_CASE("what is no chain is refused with its place") {
+  struct Case {
+    const char* name;
+    const char* text;
+    const char* message;
+  };
+  const Case cases[] = {
+      {"the whole answer", R"({"Chain":{}})", "chain: (offset 0): needs a member \"ServiceName\""},
+      {"a node of no kind", R"({"ServiceName":"s","StartNode":"x","Nodes":{"x":{"Type":"mixer","Name":"n"}}})",
+       "chain: /Nodes/x/Type (offset 56): \"mixer\" is none of router, splitter, resolver"},
+      {"a resolver node without its part",
+       R"({"ServiceName":"s","StartNode":"x","Nodes":{"x":{"Type":"resolver","Name":"n"}}})",
+       "chain: /Nodes/x (offset 48): needs a member \"Resolver\""},
+      {"a weight with three decimals",
+       R"({"ServiceName":"s","StartNode":"x","Nodes":{"x":{"Type":"splitter","Name":"n","Splits":[{"Weight":1.005,"NextNode":""}]}}})",
+       "chain: /Nodes/x/Splits/0/Weight (offset 98): percent has at most two decimals, is 1.005"},
+      {"a timeout that is none",
+       R"({"ServiceName":"s","StartNode":"x","Nodes":{"x":{"Type":"resolver","Name":"n","Resolver":{"ConnectTimeout":"5","Target":""}}}})",
+       "chain: /Nodes/x/Resolver/ConnectTimeout (offset 107): \"5\" is no duration: a unit is missing; write it like "
+       "1m30s or 250ms"},
+  };
+  for (const Case& c : cases) {
+    SUBCASE(c.name) {
+      const absl::Status status = parse<DiscoveryChain>(c.text, "chain").status();
+      CHECK(std::string(status.message()) == std::string(c.message));
+      CHECK(error_kind(status) == ErrorKind::kDecode);
+    }
+  }
+}
+
+TEST_CASE("a route result names legs and targets") {
+  RouteResult result;
+  result.route = 1;
+  result.destination.emplace();
+  result.destination->service = "api";
+  result.destination->num_retries = 3;
+  result.retry = {3, true, {500, 503}};
+  result.path = "/x";
+  result.legs = {{9500, "v1.api.default.dc1", {"v1.api.default.dc2", "api.default.dc1"}, std::chrono::seconds(5)},
+                 {500, "v2.api.default.dc1", {"api.default.dc1"}, std::chrono::milliseconds(1500)}};
+  result.why = {"route 1 matches"};
+  CHECK(
+      to_text(to_json(result)) ==
+      R"({"route":1,"destination":{"Service":"api","NumRetries":3},"retry":{"num_retries":3,"on_connect_failure":true,)"
+      R"("on_status_codes":[500,503]},"path":"/x","splits":[{"weight":95,"target":"v1.api.default.dc1","failover_targets":)"
+      R"(["v1.api.default.dc2","api.default.dc1"],"connect_timeout":"5s"},{"weight":5,"target":"v2.api.default.dc1",)"
+      R"("failover_targets":["api.default.dc1"],"connect_timeout":"1.5s"}],"targets":["v1.api.default.dc1",)"
+      R"("v1.api.default.dc2","api.default.dc1","v2.api.default.dc1"],"why":["route 1 matches"]})");
+}
+
+TEST_CASE("a request is read with its headers in lower case") {
+  const absl::StatusOr<HttpRequestShape> request = parse<HttpRequestShape>(
+      R"({"path":"/v1/x","method":"PUT","headers":{"X-Debug":"1","accept":"*/*"},"query":{"A":"b"}})", "request");
+  REQUIRE_OK(request);
+  CHECK(request->path == "/v1/x");
+  CHECK(request->method == "PUT");
+  CHECK(request->headers == std::map<std::string, std::string>{{"accept", "*/*"}, {"x-debug", "1"}});
+  CHECK(request->query == std::map<std::string, std::string>{{"A", "b"}});
+  const absl::StatusOr<HttpRequestShape> least = parse<HttpRequestShape>("{}", "request");
+  REQUIRE_OK(least);
+  CHECK(least->path == "/");
+  CHECK(least->method == "GET");
+  CHECK_ERROR(parse<HttpRequestShape>(R"({"headers":{"A":"1","a":"2"}})", "request"), ErrorKind::kDecode,
+              "request: /headers (offset 11): the header \"a\" is there twice");
+  CHECK_ERROR(parse<HttpRequestShape>(R"({"header":{}})", "request"), ErrorKind::kDecode,
+              "request: /header (offset 10): unknown member");
+}
+
+}  // namespace
+}  // namespace convergence
