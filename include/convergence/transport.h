@@ -49,7 +49,8 @@ class Transport {
 
   // Starts a request. Exactly one completion for each send, whatever happens, run as a task of the executor the
   // transport was made with; never inside send(). Any HTTP status is a response; a status of absl means that there was
-  // none (kinds: unreachable, timeout, cancelled, too-large, protocol). [any thread]
+  // none (kinds: unreachable, timeout, cancelled, too-large, protocol; usage for a request that HTTP cannot carry, such
+  // as one with a line break in a header). [any thread]
   virtual SendId send(HttpRequest request, Completion completion) = 0;
 
   // Completes the send as cancelled unless it has completed; unknown ids are ignored. [any thread]

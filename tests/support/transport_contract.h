@@ -22,7 +22,8 @@
 
 namespace convergence::test {
 
-// A transport and what the tests of its contract must know of the world behind it.
+// A transport and what the tests of its contract must know of the world behind it. Its own errors begin with
+// "<method> <target>: ".
 struct TransportWorld {
   std::shared_ptr<Executor> executor;
   std::shared_ptr<void> behind;  // servers, inner transports: outlive `transport`

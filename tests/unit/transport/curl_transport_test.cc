@@ -1,9 +1,12 @@
 #include "convergence/curl_transport.h"
 
 #include <doctest/doctest.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <filesystem>
@@ -93,7 +96,7 @@ TEST_CASE("curl: a request goes out as it was given, for each verb") {
       {"DELETE", request_of("DELETE", "/v1/kv/a?cas=3"), ""},
       {"DELETE with a body", request_of("DELETE", "/v1/x", "[1]"), "3"},
       {"GET with a body", request_of("GET", "/v1/x", "[2]"), "3"},
-      {"a long body", request_of("PUT", "/v1/kv/long", std::string(600'000, 'x')), "600000"},
+      {"a long body", request_of("PUT", "/v1/kv/long", std::string(2'000'000, 'x')), "2000000"},
   };
   for (const Case& c : cases) {
     SUBCASE(c.name) {
@@ -376,6 +379,34 @@ TEST_CASE("curl: connections are kept and used again") {
   CHECK(bench.server.connections() == 1);
 }
 
+TEST_CASE("curl: a kept connection that the server has ended meanwhile costs nothing, not even a write") {
+  Bench bench([](const Received& request) {
+    Answer answer = fine(request);
+    answer.close = request.target == "/first";  // unannounced
+    return answer;
+  });
+  REQUIRE_OK(bench.get("/first"));
+  REQUIRE(bench.server.wait_for_open_connections(0));
+  CHECK_OK(bench.ask(request_of("PUT", "/second", "x")));
+  CHECK(bench.server.received().size() == 2);
+  CHECK(bench.server.connections() == 2);
+}
+
+TEST_CASE("curl: the connection has its own timeout, TLS included") {
+  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);  // the kernel connects, nobody answers
+  REQUIRE(listen(listener, 5) == 0);
+  sockaddr_in bound{};
+  socklen_t size = sizeof bound;
+  REQUIRE(getsockname(listener, reinterpret_cast<sockaddr*>(&bound), &size) == 0);
+  Bench bench(fine);
+  CurlOptions options;
+  options.address = "https://127.0.0.1:" + std::to_string(ntohs(bound.sin_port));
+  options.connect_timeout = milliseconds(20);
+  bench.open(options);
+  CHECK_ERROR(bench.get("/x"), ErrorKind::kUnreachable, "GET /x: " + options.address + ": ");
+  close(listener);
+}
+
 TEST_CASE("curl: max_connections holds, what is over waits in order, and deadlines hold while it waits") {
   CurlOptions options;
   options.max_connections = 3;
@@ -541,7 +572,8 @@ TEST_CASE("curl: options that cannot be are refused, without showing a secret") 
       {"bad IPv6", [](CurlOptions& o) { o.address = "[::g]:1"; }, "address: \"[::g]\" is no host; "},
       {"user", [](CurlOptions& o) { o.address = "http://me:s3cret@host:1"; }, "address: has a user in it; "},
       {"relative socket", [](CurlOptions& o) { o.address = "unix://run/x"; }, "address: \"unix://run/x\" is no socket"},
-      {"long socket", [](CurlOptions& o) { o.address = "unix:///" + std::string(200, 'x'); }, "address: \"unix:///xxxx"},
+      {"long socket", [](CurlOptions& o) { o.address = "unix:///" + std::string(200, 'x'); },
+       "address: \"unix:///xxxx"},
       {"token", [](CurlOptions& o) { o.token = "s3cret\n"; }, "token: has a line break; "},
       {"basic_auth", [](CurlOptions& o) { o.basic_auth = "s3cret"; }, "basic_auth: has no colon; "},
       {"basic_auth line", [](CurlOptions& o) { o.basic_auth = "a:s3cret\r"; }, "basic_auth: has a line break; "},
