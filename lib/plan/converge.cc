@@ -118,11 +118,14 @@ class Planner {
       for (const std::string& id : entry_steps_[ascii_lower(service)]) need(step, id);
       forget_instance(service, step.instance);
       if (!first_missing(served, guard.served(without_gains_, service)).empty()) {
-        for (const std::string& id : service_steps_[ascii_lower(service)]) need(step, id);
+        for (const std::string& id : gains_[ascii_lower(service)]) need(step, id);
       }
     }
     last_on_node_[step.instance.node] = step.id;
-    if (step.action != Action::kRemoveService) service_steps_[ascii_lower(step.service)].push_back(step.id);
+    for (const std::string& touched : std::set<std::string>{ascii_lower(service), ascii_lower(step.service)}) {
+      service_steps_[touched].push_back(step.id);
+    }
+    if (step.action != Action::kRemoveService) gains_[ascii_lower(step.service)].push_back(step.id);
   }
 
   void forget_instance(const std::string& service, const InstanceId& id) {
@@ -152,7 +155,8 @@ class Planner {
     return absl::OkStatus();
   }
 
-  // Entries come after the instances that they send traffic to, and after earlier writes of entries of these services.
+  // Entries come after what happens to the instances that they send traffic to (whether they may be written was decided
+  // on what is there then), and after earlier writes of entries of these services.
   void add_entry_needs(plan::EntrySteps& group) {
     Step& first = group.steps.front();
     for (const std::string& service : group.services) {
@@ -204,7 +208,8 @@ class Planner {
   std::set<std::string> ids_;                                      // of entry steps
   std::map<std::string, std::string> last_on_thing_;               // thing -> step
   std::map<std::string, std::string> last_on_node_;                // node -> step
-  std::map<std::string, std::vector<std::string>> service_steps_;  // service in lower case -> what it gained
+  std::map<std::string, std::vector<std::string>> service_steps_;  // service in lower case -> its steps
+  std::map<std::string, std::vector<std::string>> gains_;          // of these, those that gave it an instance
   std::map<std::string, std::vector<std::string>> entry_steps_;    // service -> last steps of entries that name it
 };
 
