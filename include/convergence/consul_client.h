@@ -31,9 +31,11 @@ struct ReadOptions {
   std::string namespace_name{};
   Consistency consistency = Consistency::kDefault;
   std::string filter{};
-  std::uint64_t wait_index = 0;            // > 0: a blocking query
-  Duration wait = std::chrono::minutes(5); // of a blocking query
-  Duration timeout = std::chrono::seconds(30);  // on top of `wait`
+  std::uint64_t wait_index = 0;             // > 0: a blocking query
+  Duration wait = std::chrono::minutes(5);  // of a blocking query
+  // Of the call with all its tries. On top of `wait` and the sixteenth of it that Consul may add, for each try of a
+  // blocking query.
+  Duration timeout = std::chrono::seconds(30);
 };
 struct WriteOptions {
   std::string datacenter{};
@@ -60,14 +62,15 @@ struct HealthRow {
 
 struct SessionRequest {
   std::string name{};
-  std::string node{};  // empty: the agent's
+  std::string node{};                 // empty: the agent's
   std::vector<std::string> checks{};  // empty: serfHealth where it exists
-  Duration ttl{0};                  // 10 s .. 24 h; 0: none
+  Duration ttl{0};                    // 10 s .. 24 h; 0: none
   Duration lock_delay = std::chrono::seconds(15);
   bool delete_on_release = false;  // Behavior "delete"
 };
 
-// One operation of a transaction, in Consul's own JSON: {"KV": {...}}, {"Service": {...}}, {"Check": {...}}, {"Node": {...}}.
+// One operation of a transaction, in Consul's own JSON: {"KV": {...}}, {"Service": {...}}, {"Check": {...}}, {"Node":
+// {...}}.
 struct TxnOperation {
   Json operation{};
 };
@@ -84,15 +87,19 @@ struct TxnResult {
 inline constexpr std::size_t kMaxTxnOperations = 64;
 
 struct RetryOptions {
-  std::int32_t max_tries = 3;  // of reads; writes are never repeated by the client, since they may have happened
+  // Of reads that found no server, or one that failed (5xx but 501, and 429); nothing else is tried again. Writes are
+  // never repeated by the client, since they may have happened.
+  std::int32_t max_tries = 3;
   Duration first_pause = std::chrono::milliseconds(100);  // doubled each time; no randomness: the host may add jitter
   Duration max_pause = std::chrono::seconds(2);
 };
 
-// Typed Consul over any transport. Asynchronous: each call returns at once and its callback runs once, as a task of the
-// executor. Calls may be made from any task of that executor (or, on a LoopExecutor, from the polling thread).
-// Destroying the client cancels what is under way; those callbacks run as cancelled. Errors: the kinds of error.h; a 4xx or
-// 5xx keeps the server's own text in the message and as "body" in the detail, with "status".
+// Typed Consul over any transport, both of which outlive it, with the executor. Asynchronous: each call returns at once
+// and its callback runs once, as a task of the executor. Calls may be made from any thread. Destroying the client
+// cancels what is under way; those callbacks run as cancelled. Errors: the kinds of error.h, with "method" and "target"
+// in the detail; a 4xx or 5xx keeps the server's own text in the message and as "body" in the detail, with "status".
+// What a path cannot name (empty names; keys with an empty, "." or ".." segment, which only a transaction can write) is
+// kind "usage", and nothing is sent.
 class ConsulClient {
  public:
   template <typename T>
@@ -175,16 +182,20 @@ class ConsulClient {
   std::shared_ptr<Impl> impl_;
 };
 
-// Waits for an asynchronous call: the thin synchronous form.
+// Waits for an asynchronous call: the thin synchronous form. `start` may hold references to the caller's frame.
 //   auto answer = await<Answer<std::optional<KvPair>>>(executor, [&](auto done) { client.kv_get("k", {}, done); });
-// FAILED_PRECONDITION on the executor's own thread; DEADLINE_EXCEEDED after `timeout` (the call goes on).
+// FAILED_PRECONDITION on the executor's own thread, and nothing is started; DEADLINE_EXCEEDED after `timeout` (the call
+// goes on).
 template <typename T, typename Start>
 absl::StatusOr<T> await(Executor& executor, Start start, Duration timeout = std::chrono::minutes(12));
 template <typename Start>
 absl::Status await_done(Executor& executor, Start start, Duration timeout = std::chrono::minutes(12));
 
 // A loop of blocking queries. Follows Consul's index rules: an index that falls starts again from 0, an answer without
-// progress is no news, errors are retried with growing pauses, and the value is given only when it changed.
+// progress is no news, and the value is given only when it changed. Errors are told once in an outage (again when the
+// kind changes) and retried from index 0 with growing pauses; the first answer of all, and the first after an outage,
+// is told whatever it says. A read that is cancelled (its client is gone) is told and ends the watch; a client that
+// goes while a watch pauses must have its watches stopped before.
 class Watch {
  public:
   // Starts one read with the wait index given; calls `done` with the answer's index and a value to hand on.
@@ -195,7 +206,8 @@ class Watch {
   static std::unique_ptr<Watch> start(Executor& executor, Read<T> read, ConsulClient::Callback<Answer<T>> on_change,
                                       RetryOptions retry = {});
 
-  // After stop(), and after destruction, `on_change` is not called again.
+  // After stop(), and after destruction, `on_change` is not called again (where another thread runs the executor: once
+  // more at most, when it was about to be). The read under way is left to end by itself.
   void stop();
   ~Watch();
 
