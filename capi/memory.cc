@@ -35,7 +35,6 @@ cvg_code cvg_memory_consul_new(cvg_loop* loop, cvg_slice options, cvg_memory_con
     if (json.find("datacenter")) {
       ClusterIdentity cluster = initial.entries.cluster();
       cluster.datacenter = text_of(json, "datacenter");
-      initial.catalog.datacenter = cluster.datacenter;
       initial.entries = ConfigEntries(std::move(cluster));
     }
     auto consul = std::make_unique<cvg_memory_consul>();

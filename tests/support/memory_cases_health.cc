@@ -1,0 +1,85 @@
+#include "tests/support/memory_cases.h"
+
+namespace convergence::test {
+
+std::vector<ExchangeCase> memory_health_cases() {
+  return {
+      {"only instances whose checks all pass",
+       {
+           {R"(PUT /v1/catalog/register {"Node":"n1","Address":"1","Service":{"Service":"web"},"Checks":[{"Name":"a","Status":"passing","ServiceID":"web"},{"Name":"b","Status":"passing"}]})",
+            "200 true"},
+           {R"(PUT /v1/catalog/register {"Node":"n2","Address":"2","Service":{"Service":"web"},"Check":{"Name":"a","Status":"warning","ServiceID":"web"}})",
+            "200 true"},
+           {R"(PUT /v1/catalog/register {"Node":"n3","Address":"3","Service":{"Service":"web"},"Check":{"Name":"b","Status":"critical"}})",
+            "200 true"},
+           {R"(PUT /v1/catalog/register {"Node":"n4","Address":"4","Service":{"Service":"web"}})", "200 true"},
+           {"GET /v1/health/service/web?passing",
+            R"(200 #6 [{"Node":{"ID":"","Node":"n1","Address":"1","Datacenter":"dc1","TaggedAddresses":null,"Meta":null,"CreateIndex":3,"ModifyIndex":3},"Service":{"ID":"web","Service":"web","Tags":[],"Address":"","Meta":null,"Port":0,"Weights":{"Passing":1,"Warning":1},"EnableTagOverride":false,"Proxy":{"MeshGateway":{},"Expose":{}},"Connect":{},"CreateIndex":3,"ModifyIndex":3},"Checks":[{"Node":"n1","CheckID":"b","Name":"b","Status":"passing","Notes":"","Output":"","ServiceID":"","ServiceName":"","ServiceTags":[],"Type":"","Definition":{},"CreateIndex":3,"ModifyIndex":3},{"Node":"n1","CheckID":"a","Name":"a","Status":"passing","Notes":"","Output":"","ServiceID":"web","ServiceName":"web","ServiceTags":[],"Type":"","Definition":{},"CreateIndex":3,"ModifyIndex":3}]},{"Node":{"ID":"","Node":"n4","Address":"4","Datacenter":"dc1","TaggedAddresses":null,"Meta":null,"CreateIndex":6,"ModifyIndex":6},"Service":{"ID":"web","Service":"web","Tags":[],"Address":"","Meta":null,"Port":0,"Weights":{"Passing":1,"Warning":1},"EnableTagOverride":false,"Proxy":{"MeshGateway":{},"Expose":{}},"Connect":{},"CreateIndex":6,"ModifyIndex":6},"Checks":[]}])"},
+           {"GET /v1/health/service/web?passing=true&tag=none", "200 #6 []"},
+           {"GET /v1/health/service/web?passing=xx", "400 Invalid value for ?passing"},
+           {"GET /v1/health/checks/web", R"(200 #5 [{"Node":"n1","CheckID":"a","Name":"a","Status":"passing","Notes":"","Output":"","ServiceID":"web","ServiceName":"web","ServiceTags":[],"Type":"","Definition":{},"CreateIndex":3,"ModifyIndex":3},{"Node":"n2","CheckID":"a","Name":"a","Status":"warning","Notes":"","Output":"","ServiceID":"web","ServiceName":"web","ServiceTags":[],"Type":"","Definition":{},"CreateIndex":4,"ModifyIndex":4}])"},
+           {"GET /v1/health/state/critical",
+            R"(200 #5 [{"Node":"n3","CheckID":"b","Name":"b","Status":"critical","Notes":"","Output":"","ServiceID":"","ServiceName":"","ServiceTags":[],"Type":"","Definition":{},"CreateIndex":5,"ModifyIndex":5}])"},
+       }},
+      {"by tag, any case, all of them",
+       {
+           {R"(PUT /v1/catalog/register {"Node":"n1","Address":"1","Service":{"Service":"web","Tags":["Red","big"]}})",
+            "200 true"},
+           {R"(PUT /v1/catalog/register {"Node":"n2","Address":"2","Service":{"Service":"web","Tags":["red"]}})",
+            "200 true"},
+           {"GET /v1/catalog/service/web?tag=red&tag=big",
+            R"(200 #4 [{"ID":"","Node":"n1","Address":"1","Datacenter":"dc1","TaggedAddresses":null,"NodeMeta":null,"ServiceKind":"","ServiceID":"web","ServiceName":"web","ServiceTags":["Red","big"],"ServiceAddress":"","ServiceWeights":{"Passing":1,"Warning":1},"ServiceMeta":{},"ServicePort":0,"ServiceEnableTagOverride":false,"ServiceProxy":{"MeshGateway":{},"Expose":{}},"ServiceConnect":{},"CreateIndex":3,"ModifyIndex":3}])"},
+           {"GET /v1/catalog/service/web?tag=blue", "200 #4 []"},
+           {"GET /v1/health/service/web?tag=BIG",
+            R"(200 #4 [{"Node":{"ID":"","Node":"n1","Address":"1","Datacenter":"dc1","TaggedAddresses":null,"Meta":null,"CreateIndex":3,"ModifyIndex":3},"Service":{"ID":"web","Service":"web","Tags":["Red","big"],"Address":"","Meta":null,"Port":0,"Weights":{"Passing":1,"Warning":1},"EnableTagOverride":false,"Proxy":{"MeshGateway":{},"Expose":{}},"Connect":{},"CreateIndex":3,"ModifyIndex":3},"Checks":[]}])"},
+       }},
+      {"by expression",
+       {
+           {R"(PUT /v1/catalog/register {"Node":"n1","Address":"1","Service":{"Service":"web","Meta":{"version":"1"}}})",
+            "200 true"},
+           {R"(PUT /v1/catalog/register {"Node":"n2","Address":"2","Service":{"Service":"web","Meta":{"version":"2"}},"Check":{"Name":"c","Status":"passing"}})",
+            "200 true"},
+           {"GET /v1/health/service/web?filter=Service.Meta.version==2",
+            R"(200 #4 [{"Node":{"ID":"","Node":"n2","Address":"2","Datacenter":"dc1","TaggedAddresses":null,"Meta":null,"CreateIndex":4,"ModifyIndex":4},"Service":{"ID":"web","Service":"web","Tags":[],"Address":"","Meta":{"version":"2"},"Port":0,"Weights":{"Passing":1,"Warning":1},"EnableTagOverride":false,"Proxy":{"MeshGateway":{},"Expose":{}},"Connect":{},"CreateIndex":4,"ModifyIndex":4},"Checks":[{"Node":"n2","CheckID":"c","Name":"c","Status":"passing","Notes":"","Output":"","ServiceID":"","ServiceName":"","ServiceTags":[],"Type":"","Definition":{},"CreateIndex":4,"ModifyIndex":4}]}])"},
+           {"GET /v1/health/service/web?filter=Node.Node!=n2+and+Service.Port==0", R"(200 #4 [{"Node":{"ID":"","Node":"n1","Address":"1","Datacenter":"dc1","TaggedAddresses":null,"Meta":null,"CreateIndex":3,"ModifyIndex":3},"Service":{"ID":"web","Service":"web","Tags":[],"Address":"","Meta":{"version":"1"},"Port":0,"Weights":{"Passing":1,"Warning":1},"EnableTagOverride":false,"Proxy":{"MeshGateway":{},"Expose":{}},"Connect":{},"CreateIndex":3,"ModifyIndex":3},"Checks":[]}])"},
+           {"GET /v1/health/service/web?filter=Service.Nope==1",
+            R"(500 #1 Failed to create boolean expression evaluator: Selector "Service.Nope" is not valid)"},
+           {"GET /v1/health/service/web?filter=bad((",
+            R"(500 #1 Failed to create boolean expression evaluator: 1:4 (3): no match found, expected: "!=", ".", "==", "[", [ \t\r\n] or [a-zA-Z0-9_])"},
+           {"GET /v1/health/service/none?filter=Service.Nope==1", "200 #4 []"},
+       }},
+      {"the rows stand by node and id",
+       {
+           {R"(PUT /v1/catalog/register {"Node":"b","Address":"1","Service":{"ID":"z","Service":"web"}})", "200 true"},
+           {R"(PUT /v1/catalog/register {"Node":"A","Address":"1","Service":{"ID":"y","Service":"web"}})", "200 true"},
+           {R"(PUT /v1/catalog/register {"Node":"b","Address":"1","Service":{"ID":"a","Service":"web"}})", "200 true"},
+           {"GET /v1/catalog/service/web",
+            R"(200 #5 [{"ID":"","Node":"A","Address":"1","Datacenter":"dc1","TaggedAddresses":null,"NodeMeta":null,"ServiceKind":"","ServiceID":"y","ServiceName":"web","ServiceTags":[],"ServiceAddress":"","ServiceWeights":{"Passing":1,"Warning":1},"ServiceMeta":{},"ServicePort":0,"ServiceEnableTagOverride":false,"ServiceProxy":{"MeshGateway":{},"Expose":{}},"ServiceConnect":{},"CreateIndex":4,"ModifyIndex":4},{"ID":"","Node":"b","Address":"1","Datacenter":"dc1","TaggedAddresses":null,"NodeMeta":null,"ServiceKind":"","ServiceID":"a","ServiceName":"web","ServiceTags":[],"ServiceAddress":"","ServiceWeights":{"Passing":1,"Warning":1},"ServiceMeta":{},"ServicePort":0,"ServiceEnableTagOverride":false,"ServiceProxy":{"MeshGateway":{},"Expose":{}},"ServiceConnect":{},"CreateIndex":5,"ModifyIndex":5},{"ID":"","Node":"b","Address":"1","Datacenter":"dc1","TaggedAddresses":null,"NodeMeta":null,"ServiceKind":"","ServiceID":"z","ServiceName":"web","ServiceTags":[],"ServiceAddress":"","ServiceWeights":{"Passing":1,"Warning":1},"ServiceMeta":{},"ServicePort":0,"ServiceEnableTagOverride":false,"ServiceProxy":{"MeshGateway":{},"Expose":{}},"ServiceConnect":{},"CreateIndex":3,"ModifyIndex":3}])"},
+       }},
+      {"a change of a check moves its own service only",
+       {
+           {R"(PUT /v1/catalog/register {"Node":"n1","Address":"1","Service":{"Service":"web"},"Check":{"Name":"w","Status":"passing","ServiceID":"web"}})",
+            "200 true"},
+           {R"(PUT /v1/catalog/register {"Node":"n1","Address":"1","Service":{"Service":"api"}})", "200 true"},
+           {R"(PUT /v1/catalog/register {"Node":"n1","Address":"1","Check":{"Name":"w","Status":"critical","ServiceID":"web"}})",
+            "200 true"},
+           {"GET /v1/health/service/web?tag=none", "200 #5 []"},
+           {"GET /v1/health/service/api?tag=none", "200 #4 []"},
+           {"GET /v1/health/node/n1",
+            R"(200 #5 [{"Node":"n1","CheckID":"w","Name":"w","Status":"critical","Notes":"","Output":"","ServiceID":"web","ServiceName":"web","ServiceTags":[],"Type":"","Definition":{},"CreateIndex":3,"ModifyIndex":5}])"},
+           {"GET /v1/health/node/N1",
+            R"(200 #5 [{"Node":"n1","CheckID":"w","Name":"w","Status":"critical","Notes":"","Output":"","ServiceID":"web","ServiceName":"web","ServiceTags":[],"Type":"","Definition":{},"CreateIndex":3,"ModifyIndex":5}])"},
+           {"GET /v1/catalog/services", R"(200 #4 {"api":[],"consul":[],"web":[]})"},
+       }},
+      {"names are needed",
+       {
+           {"GET /v1/health/service/", "400 Missing service name"},
+           {"GET /v1/health/node/", "400 Missing node name"},
+           {"GET /v1/health/checks/", "400 Missing service name"},
+           {"GET /v1/health/state/", "400 Missing check state"},
+           {"GET /v1/health/state/bogus", "200 #1 []"},
+       }},
+  };
+}
+
+}  // namespace convergence::test
