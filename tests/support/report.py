@@ -1,20 +1,32 @@
 """report.py [--no-skips] junit.xml...: the tests that were skipped, by name and reason, those that failed, and one
 summary line over all files. Exit 1 if a test failed, if there were none, or, with --no-skips, if anything was skipped.
 
-A program that cannot test a part of what it is for prints a line "SKIPPED <name>: <reason>", whatever its exit status.
+A program that cannot test a part of what it is for prints a line "SKIPPED <name>: <reason>", whatever its exit status;
+Python's unittest has a line of its own for it.
 """
 
 import argparse
 import pathlib
+import re
 import sys
 import xml.etree.ElementTree as ElementTree
+
+
+_UNITTEST_SKIP = re.compile(r"^(\S+) \((\S+)\) \.\.\. skipped ['\"](.*)['\"]$")
+
+
+def skip_reasons(output):
+    for line in output.splitlines():
+        if line.startswith("SKIPPED "):
+            yield line.removeprefix("SKIPPED ")
+        elif skipped := _UNITTEST_SKIP.match(line):
+            yield f"{skipped.group(2)} {skipped.group(1)}: {skipped.group(3)}"
 
 
 def read_cases(path):
     """Yields (name, outcome, reasons) of one file that ctest has written."""
     for case in ElementTree.parse(path).getroot().iter("testcase"):
-        output = "".join(case.itertext())
-        reasons = [line.removeprefix("SKIPPED ") for line in output.splitlines() if line.startswith("SKIPPED ")]
+        reasons = list(skip_reasons("".join(case.itertext())))
         skipped = case.find("skipped")
         if skipped is not None and skipped.get("message", "").startswith(("SKIP_", "Disabled")):
             outcome = "skipped"

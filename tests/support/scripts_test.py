@@ -21,6 +21,8 @@ JUNIT = """<testsuite name="x" tests="6">
 <testcase name="absent" status="notrun"><skipped message="Unable to find executable"/><system-out/></testcase>
 <testcase name="partly" status="run"><system-out>begin
 SKIPPED partly/page: no browser
+test_a (t.Class.test_a) ... ok
+setUpClass (t.Real) ... skipped 'no consul: why'
 end</system-out></testcase>
 </testsuite>"""
 
@@ -47,6 +49,7 @@ class Report(unittest.TestCase):
             "skipped (release): mute: it did not say why",
             "failed (release): absent",
             "skipped (release): partly/page: no browser",
+            "skipped (release): t.Real setUpClass: no consul: why",
             "66% tests passed, 2 tests failed out of 6",
         ], False))
 
