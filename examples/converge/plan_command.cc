@@ -79,7 +79,9 @@ int run_plan(const Arguments& arguments, Output& output) {
   if (output.json()) {
     output.document(to_json(round->plan).set("broken", broken_json(round->broken)));
   } else {
-    output.say(describe(round->plan));
+    std::string text = describe(round->plan);
+    text.pop_back();  // say() ends the line
+    output.say(text);
     say_broken(round->broken, output);
   }
   if (!round->broken.empty()) return kBadInput;

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -29,6 +31,9 @@ class Watcher {
     });
     watch<std::vector<Node>>(
         "nodes", [this](const ReadOptions& read, auto done) { session_.client->catalog_nodes(read, std::move(done)); });
+    watch<std::map<std::string, std::vector<std::string>>>("services", [this](const ReadOptions& read, auto done) {
+      session_.client->catalog_services(read, std::move(done));
+    });
     watch<std::vector<HealthCheck>>("health", [this](const ReadOptions& read, auto done) {
       session_.client->health_state("any", read, std::move(done));
     });
@@ -42,16 +47,21 @@ class Watcher {
   }
 
  private:
+  // What is watched is the index: the list of services, say, is the same when one of two instances goes, its index is
+  // not.
   template <typename T, typename Read>
   void watch(std::string what, Read read) {
-    watches_.push_back(Watch::start<T>(
+    watches_.push_back(Watch::start<std::uint64_t>(
         *session_.executor,
-        [this, read](std::uint64_t wait_index, ConsulClient::Callback<Answer<T>> done) {
+        [this, read](std::uint64_t wait_index, ConsulClient::Callback<Answer<std::uint64_t>> done) {
           ReadOptions options = session_.read;
           options.wait_index = wait_index;
-          read(options, std::move(done));
+          read(options, [done = std::move(done)](absl::StatusOr<Answer<T>> answer) {
+            if (!answer.ok()) return done(answer.status());
+            done(Answer<std::uint64_t>{answer->index, answer->index, answer->known_leader, answer->last_contact});
+          });
         },
-        [this, what](absl::StatusOr<Answer<T>> answer) {
+        [this, what](absl::StatusOr<Answer<std::uint64_t>> answer) {
           if (!answer.ok()) return tell_problem(what, answer.status());
           changed();
         }));

@@ -40,6 +40,8 @@ absl::StatusOr<KvPair> from_json(const Json& json, std::string_view document);
 template <>
 absl::StatusOr<CatalogState> from_json(const Json& json, std::string_view document);
 template <>
+absl::StatusOr<CheckDefinition> from_json(const Json& json, std::string_view document);
+template <>
 absl::StatusOr<DesiredService> from_json(const Json& json, std::string_view document);
 template <>
 absl::StatusOr<DesiredState> from_json(const Json& json, std::string_view document);
@@ -75,6 +77,7 @@ Json to_json(const HealthCheck& check);
 Json to_json(const ServiceInstance& instance);  // the "Service" object of a health row, which does not name the node
 Json to_json(const KvPair& pair);               // value in base64, as Consul answers
 Json to_json(const CatalogState& catalog);      // the shape that catalog_from_consul reads
+Json to_json(const CheckDefinition& check);
 Json to_json(const DesiredService& service);
 Json to_json(const DesiredState& desired);
 Json to_json(const Plan& plan);

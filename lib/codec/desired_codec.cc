@@ -99,6 +99,10 @@ Json encode(const DesiredState& desired) {
 namespace convergence {
 
 template <>
+absl::StatusOr<CheckDefinition> from_json(const Json& json, std::string_view document) {
+  return codec::decode_document<CheckDefinition>(json, document);
+}
+template <>
 absl::StatusOr<DesiredService> from_json(const Json& json, std::string_view document) {
   return codec::decode_document<DesiredService>(json, document);
 }
@@ -107,6 +111,7 @@ absl::StatusOr<DesiredState> from_json(const Json& json, std::string_view docume
   return codec::decode_document<DesiredState>(json, document);
 }
 
+Json to_json(const CheckDefinition& check) { return codec::encode(check); }
 Json to_json(const DesiredService& service) { return codec::encode(service); }
 Json to_json(const DesiredState& desired) { return codec::encode(desired); }
 

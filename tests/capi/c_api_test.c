@@ -428,7 +428,7 @@ static void drive_rollout(cvg_loop* loop, cvg_rollout* rollout, uint64_t id) {
       cvg_error_free(failure);
       return;
     }
-    if (strstr(document.data, "\"type\":\"measure\"") != NULL) {
+    if (strncmp(document.data, "{\"type\":\"measure\"", 17) == 0) {
       char answer[256];
       const char* epoch = strstr(document.data, "\"epoch\":");
       snprintf(
@@ -436,7 +436,7 @@ static void drive_rollout(cvg_loop* loop, cvg_rollout* rollout, uint64_t id) {
           "{\"epoch\":%ld,\"stable\":{\"requests\":500,\"errors\":1},\"candidate\":{\"requests\":500,\"errors\":1}}",
           strtol(epoch + 8, NULL, 10));
       CHECK_OK(cvg_rollout_measured(rollout, cvg_text(answer), &error));
-    } else if (strstr(document.data, "\"type\":\"done\"") != NULL) {
+    } else if (strncmp(document.data, "{\"type\":\"done\"", 14) == 0) {
       CHECK_CONTAINS(document, "succeeded");
       return;
     }

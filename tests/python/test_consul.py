@@ -95,7 +95,7 @@ class Embedded(unittest.TestCase):
         chain = self.client.discovery_chain("api")
         self.assertEqual(chain["Nodes"], store.compile("api")["Nodes"])
         routed = convergence.route(chain, {"path": "/x"})
-        self.assertEqual([(leg["weight"], leg["target"].split(".")[0]) for leg in routed["legs"]], [(100, "v1"), (0, "v2")])
+        self.assertEqual([(leg["weight"], leg["target"].split(".")[0]) for leg in routed["splits"]], [(100, "v1"), (0, "v2")])
 
     def test_a_recording_plays_again_without_the_consul(self):
         connection = convergence.record(self.consul.connect())

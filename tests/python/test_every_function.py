@@ -38,10 +38,9 @@ def started(verb, **arguments):
     return consul.loop.wait_for(identity)
 
 
-def serve(port):
-    with convergence.MemoryConsul() as consul:
-        taken = consul.serve(port)
-        return consul.serve(port) if port == 1 else taken
+def serve(times):
+    consul = convergence.MemoryConsul()
+    return [consul.serve() for _ in range(times)]
 
 
 def faulty(rules):
@@ -77,7 +76,7 @@ def raising(_):
 # function: (good input, bad input, code, kind, part of the detail of the bad one)
 USAGE = "FAILED_PRECONDITION"
 CASES = {
-    "cvg_route": (lambda: convergence.route(entries().compile("api"), {"path": "/"})["legs"][0]["target"],
+    "cvg_route": (lambda: convergence.route(entries().compile("api"), {"path": "/"})["splits"][0]["target"],
                   lambda: convergence.route({"Nodes": []}, {}), "INVALID_ARGUMENT", "decode", {"document": "chain"}),
     "cvg_filter": (lambda: convergence.filter("Service.Port == 80", [{"Node": {}, "Service": {"Port": 80}, "Checks": []}]),
                    lambda: convergence.filter("Service.Port = 80", []), "INVALID_ARGUMENT", "filter", {}),
@@ -93,7 +92,7 @@ CASES = {
     "cvg_undo": (lambda: convergence.undo(convergence.plan_config([DEFAULTS], []))["steps"][0]["action"],
                  lambda: convergence.undo('{"steps": 1'), "INVALID_ARGUMENT", "decode", {"document": "plan", "offset": 11}),
     "cvg_describe_plan": (lambda: convergence.describe(convergence.plan_config([DEFAULTS], [])),
-                          lambda: convergence.describe({"steps": [{"id": 7}]}), "INVALID_ARGUMENT", "decode",
+                          lambda: convergence.describe({"schema": 1, "catalog_index": 1, "steps": [{"id": 7}]}), "INVALID_ARGUMENT", "decode",
                           {"pointer": "/steps/0/id"}),
     "cvg_canary_step": (lambda: convergence.canary_step(POLICY, None, START)["effects"][0]["id"],
                         lambda: convergence.canary_step({**POLICY, "min_success_rate": 7}, None, START),
@@ -143,7 +142,7 @@ CASES = {
                               {"pointer": "/node"}),
     "cvg_memory_consul_connect": (lambda: Consul().connection,
                                   lambda: call_for_handle("cvg_memory_consul_connect", None), USAGE, "usage", {}),
-    "cvg_memory_consul_serve": (lambda: serve(0), lambda: serve(1), "UNAVAILABLE", "unreachable", {}),
+    "cvg_memory_consul_serve": (lambda: serve(1), lambda: serve(2), USAGE, "usage", {}),
     "cvg_client_new": (lambda: Consul().client,
                        lambda: convergence.Client(transport=Consul().connection, max_tries=0), USAGE, "usage", {}),
     "cvg_client_begin": (lambda: started("kv_put", key="a", value="b"), lambda: started("kv_fetch"), USAGE, "usage", {}),

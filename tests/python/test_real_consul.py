@@ -44,7 +44,7 @@ class RealConsul(unittest.TestCase):
         state = convergence.Rollout(self.client, "api", lambda request: evidence).start(quick, "r", "2")
         self.assertEqual(state["phase"], "succeeded")
         routed = convergence.route(self.client.discovery_chain("api"), {"path": "/"})
-        self.assertEqual([(leg["weight"], leg["target"].split(".")[0]) for leg in routed["legs"]], [(0, "v1"), (100, "v2")])
+        self.assertEqual([(leg["weight"], leg["target"].split(".")[0]) for leg in routed["splits"]], [(0, "v1"), (100, "v2")])
 
     def trust_domain(self):
         targets = self.client.discovery_chain("any")["Targets"]
