@@ -1,8 +1,10 @@
 """The demo on both back ends: what it says, what its page holds, and that nothing of it is left."""
 import html.parser
-import json
+import os
 import re
+import shutil
 import subprocess
+import unittest
 
 from harness import PROGRAMS, ConsulCase, clean_environment, main
 
@@ -41,6 +43,21 @@ class Demo(ConsulCase):
         read.feed(page.read_text())
         self.assertEqual((read.drawings, read.loads), (4, []))
         self.assertGreater(read.rows, 8)
+
+    @unittest.skipUnless(shutil.which("chromium") or os.environ.get("CONVERGENCE_REQUIRE_CONSUL"),
+                         "SKIPPED the page in a browser: chromium is not installed")
+    def test_the_page_opens_in_a_browser_without_a_word_on_the_console(self):
+        done, page = self.tell("--seed=7")
+        self.assertEqual(done.returncode, 0)
+        shot = self.folder / "page.png"
+        browser = subprocess.run(
+            ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+             "--disable-background-networking", "--disable-component-update", "--disable-sync",
+             f"--user-data-dir={self.folder / 'profile'}", "--window-size=1000,2300", "--enable-logging=stderr",
+             f"--screenshot={shot}", page.as_uri()], capture_output=True, text=True, timeout=120)
+        self.assertEqual(browser.returncode, 0, browser.stderr)
+        self.assertEqual([line for line in browser.stderr.splitlines() if "CONSOLE" in line], [])
+        self.assertGreater(shot.stat().st_size, 50_000)  # a drawn page; an empty one is a tenth of that
 
     def test_on_the_embedded_consul_and_the_same_way_each_time(self):
         first, page = self.tell("--seed=7", "--prefix=d")
