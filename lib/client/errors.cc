@@ -64,8 +64,10 @@ absl::Status transport_error(const HttpRequest& request, const absl::Status& pro
   Json detail = error_detail(problem);
   const Json about = asked(request, tries);
   for (const Json::Member& member : *about.as_object()) detail.set(member.name, member.value);
-  return make_error(kind, fmt::format("{}: {}{}", where(request), std::string(problem.message()), after_tries(tries)),
-                    detail);
+  // Our own transports have named the request already; a host's may not.
+  const std::string text(problem.message());
+  const std::string lead = text.rfind(request.method + " ", 0) == 0 ? "" : where(request) + ": ";
+  return make_error(kind, fmt::format("{}{}{}", lead, text, after_tries(tries)), detail);
 }
 
 absl::Status status_error(const HttpRequest& request, const HttpResponse& response, std::int32_t tries) {
