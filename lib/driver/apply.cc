@@ -5,7 +5,6 @@
 #include "convergence/driver.h"
 #include "convergence/error.h"
 #include "fmt/format.h"
-#include "lib/base/string_bridge.h"
 #include "lib/driver/service_txn.h"
 
 namespace convergence {
@@ -77,7 +76,7 @@ absl::Status ApplyRun::hindrance() const {
   }
   if (!step().cas_from.empty() && !produced_.contains(step().cas_from)) {
     return make_error(ErrorKind::kConflict,
-                      fmt::format("{}: continues {}, which was not done", step().id, step().cas_from));
+                      fmt::format("{}: continues {}, whose result is not there", step().id, step().cas_from));
   }
   return absl::OkStatus();
 }

@@ -6,6 +6,7 @@
 #include "convergence/driver.h"
 #include "convergence/error.h"
 #include "fmt/format.h"
+#include "lib/driver/rollout_command.h"
 #include "lib/driver/state_document.h"
 #include "lib/driver/weight_writer.h"
 #include "lib/driver/weights.h"
@@ -16,7 +17,7 @@ namespace {
 using EventBody = decltype(CanaryEvent::body);
 using Done = ConsulClient::Callback<CanaryState>;
 
-constexpr int kTries = 10;  // of a command or a start that others keep overtaking
+constexpr int kTries = 10;  // of a start that others keep overtaking
 // Of state writes in a row, before a host is told that Consul cannot be written; with the pauses about two minutes.
 constexpr int kMostProblems = 20;
 constexpr Duration kFirstPause = std::chrono::milliseconds(100);
@@ -26,15 +27,6 @@ bool passes(const absl::Status& status) {
   const ErrorKind kind = error_kind(status);
   return kind == ErrorKind::kUnreachable || kind == ErrorKind::kTimeout || kind == ErrorKind::kProtocol ||
          kind == ErrorKind::kServer || kind == ErrorKind::kTooLarge;
-}
-
-// Clocks of different hosts differ; the state's own time never goes back.
-Time event_time(const Executor& executor, const CanaryState& state) {
-  return std::max(executor.now(), state.last_event_at);
-}
-
-absl::Status no_rollout(std::string_view service) {
-  return make_error(ErrorKind::kNotFound, fmt::format("rollout of {}: there is none; start one", service));
 }
 
 absl::Status cancelled(std::string_view service) {
@@ -57,8 +49,11 @@ struct RolloutDriver::Impl : std::enable_shared_from_this<RolloutDriver::Impl> {
         key(rollout_key(options.prefix, service)) {}
 
   void stop();
-  void fail(const absl::Status& problem);
+  void release();
+  void end_run(absl::StatusOr<CanaryState> result);
+  void fail(const absl::Status& problem) { end_run(problem); }
   bool claim(Done& given);
+  std::function<bool()> still();
   bool probe(std::string_view point);
 
   void begin(CanaryPolicy policy, StartRollout event, int tries);
@@ -74,6 +69,7 @@ struct RolloutDriver::Impl : std::enable_shared_from_this<RolloutDriver::Impl> {
   void advance(CanaryState next);
   void wrote(const CanaryState& next, absl::StatusOr<std::optional<std::uint64_t>> index);
   void problem(const absl::Status& status);
+  void doubt();
   void reread();
 
   void sync_effects();
@@ -94,6 +90,8 @@ struct RolloutDriver::Impl : std::enable_shared_from_this<RolloutDriver::Impl> {
 
   bool stopped = false;
   Done done;  // of start() or resume(); empty: nothing runs
+  // One driver may run one rollout after the other; what is left of an old run is ignored.
+  std::uint64_t run_number = 0;
   StateDocument document;
   std::deque<EventBody> events;
   bool writing = false;  // a state is on its way
@@ -105,6 +103,10 @@ struct RolloutDriver::Impl : std::enable_shared_from_this<RolloutDriver::Impl> {
 
 void RolloutDriver::Impl::stop() {
   stopped = true;
+  release();
+}
+
+void RolloutDriver::Impl::release() {
   for (const auto& [id, timer] : under_way) executor.cancel(timer);
   under_way.clear();
   executor.cancel(pause_timer);
@@ -112,11 +114,10 @@ void RolloutDriver::Impl::stop() {
   events.clear();
 }
 
-void RolloutDriver::Impl::fail(const absl::Status& status) {
-  if (stopped) return;
-  stop();
-  stopped = false;  // what ended is the run; another may begin
-  if (done) std::exchange(done, nullptr)(status);
+void RolloutDriver::Impl::end_run(absl::StatusOr<CanaryState> result) {
+  if (stopped || !done) return;
+  release();
+  std::exchange(done, nullptr)(std::move(result));
 }
 
 // Takes the callback of a run; false when another one runs.
@@ -128,10 +129,18 @@ bool RolloutDriver::Impl::claim(Done& given) {
     return false;
   }
   done = std::move(given);
+  ++run_number;
   document = {};
   writing = false;
   problems = 0;
   return true;
+}
+
+// Whether the run of now is going on: for the callbacks of what it starts.
+std::function<bool()> RolloutDriver::Impl::still() {
+  return [self = shared_from_this(), number = run_number] {
+    return !self->stopped && self->done && self->run_number == number;
+  };
 }
 
 bool RolloutDriver::Impl::probe(std::string_view point) {
@@ -183,8 +192,7 @@ void RolloutDriver::Impl::create(const CanaryPolicy& policy, const StartRollout&
                 if (!index.ok()) return self->fail(index.status());
                 if (*index) return self->run({state, **index});
                 if (tries > 1) return self->begin(policy, event, tries - 1);
-                self->fail(make_error(ErrorKind::kConflict,
-                                      fmt::format("rollout of {}: others keep writing its state", self->service)));
+                self->fail(overtaken(self->service));
               });
 }
 
@@ -205,12 +213,7 @@ void RolloutDriver::Impl::adopt(StateDocument there) {
   document = std::move(there);
   if (options.on_change) options.on_change(document.state);
   if (stopped) return;
-  if (is_terminal(document.state.phase)) {
-    stop();
-    stopped = false;
-    if (done) std::exchange(done, nullptr)(document.state);
-    return;
-  }
+  if (is_terminal(document.state.phase)) return end_run(document.state);
   sync_effects();
 }
 
@@ -231,14 +234,21 @@ void RolloutDriver::Impl::watch_state() {
     absl::StatusOr<StateDocument> there = state_from(answer->value);
     if (!there.ok()) return self->fail(there.status());
     // A follower may be behind and not know the key yet; the leader is asked before that is believed.
-    if (there->index == 0) return self->reread();
+    if (there->index == 0) return self->doubt();
     self->adopt(*std::move(there));
   });
 }
 
+// A write under way will find out by itself.
+void RolloutDriver::Impl::doubt() {
+  if (writing) return;
+  writing = true;
+  reread();
+}
+
 void RolloutDriver::Impl::reread() {
-  read_state(client, key, [self = shared_from_this()](absl::StatusOr<StateDocument> there) {
-    if (self->stopped || !self->done) return;
+  read_state(client, key, [self = shared_from_this(), going = still()](absl::StatusOr<StateDocument> there) {
+    if (!going()) return;
     self->writing = false;
     if (!there.ok()) return self->problem(there.status());
     if (there->index == 0) {
@@ -285,8 +295,8 @@ void RolloutDriver::Impl::advance(CanaryState next) {
   writing = true;
   if (!probe("before:state")) return;
   write_state(client, key, next, document.index,
-              [self = shared_from_this(), next](absl::StatusOr<std::optional<std::uint64_t>> index) {
-                if (self->stopped || !self->done || !self->probe("after:state")) return;
+              [self = shared_from_this(), going = still(), next](absl::StatusOr<std::optional<std::uint64_t>> index) {
+                if (!going() || !self->probe("after:state")) return;
                 self->wrote(next, std::move(index));
               });
 }
@@ -336,7 +346,9 @@ bool RolloutDriver::Impl::is_pending(const std::string& id) const {
 }
 
 JobContext RolloutDriver::Impl::context() {
-  return {client, key, [self = shared_from_this()](std::string_view point) { return self->probe(point); }};
+  return {client, key, [self = shared_from_this(), going = still()](std::string_view point) {
+            return going() && self->probe(point) && going();
+          }};
 }
 
 void RolloutDriver::Impl::launch(const Effect& effect) {
@@ -345,8 +357,9 @@ void RolloutDriver::Impl::launch(const Effect& effect) {
   } else if (const auto* window = std::get_if<Measure>(&effect.body)) {
     at_time(effect.id, window->to, [this, effect] { measure(effect); });
   } else {
-    write_weights(context(), document, effect,
-                  [self = shared_from_this()](JobResult result) { self->take(std::move(result)); });
+    write_weights(context(), document, effect, [self = shared_from_this(), going = still()](JobResult result) {
+      if (going()) self->take(std::move(result));
+    });
   }
 }
 
@@ -383,15 +396,13 @@ void RolloutDriver::Impl::ask(const Effect& effect) {
 }
 
 void RolloutDriver::Impl::take(JobResult result) {
-  if (stopped || !done) return;
   if (auto* newer = std::get_if<StateDocument>(&result)) {
-    if (newer->index == 0) return reread();
-    // The effect was not carried out; where the newer state still wants it, it begins again.
-    under_way.clear();
+    if (newer->index == 0) return doubt();
+    // The write was not carried out; where the newer state still wants it, it begins again.
     for (const Effect& effect : document.state.outbox) {
-      if (!std::holds_alternative<WriteWeights>(effect.body)) under_way.try_emplace(effect.id, 0);
+      if (std::holds_alternative<WriteWeights>(effect.body)) under_way.erase(effect.id);
     }
-    return adopt(std::move(*newer));
+    return newer->index > document.index ? adopt(std::move(*newer)) : sync_effects();
   }
   if (auto* health = std::get_if<CandidateHealth>(&result)) return handle(*health);
   handle(std::get<EffectDone>(std::move(result)));
@@ -435,52 +446,8 @@ void RolloutDriver::resume(ConsulClient::Callback<CanaryState> done) {
   });
 }
 
-namespace {
-
-// Reads, steps and writes without a run: whoever runs the rollout sees the new state.
-struct CommandRun : std::enable_shared_from_this<CommandRun> {
-  CommandRun(ConsulClient& consul, std::string state_key, std::string name, Command given, Done answer)
-      : client(consul),
-        key(std::move(state_key)),
-        service(std::move(name)),
-        command(std::move(given)),
-        done(std::move(answer)) {}
-
-  void go() {
-    read_state(client, key, [self = shared_from_this()](absl::StatusOr<StateDocument> there) {
-      if (!there.ok()) return self->done(there.status());
-      if (there->index == 0) return self->done(no_rollout(self->service));
-      self->write(*there);
-    });
-  }
-
-  void write(const StateDocument& there) {
-    const absl::StatusOr<CanaryStep> step =
-        canary_step(there.state.policy, there.state, {event_time(client.executor(), there.state), command});
-    if (!step.ok()) return done(step.status());
-    if (step->state == there.state) return done(there.state);
-    write_state(client, key, step->state, there.index,
-                [self = shared_from_this(), state = step->state](absl::StatusOr<std::optional<std::uint64_t>> index) {
-                  if (!index.ok()) return self->done(index.status());
-                  if (*index) return self->done(state);
-                  if (--self->tries > 0) return self->go();
-                  self->done(make_error(ErrorKind::kConflict,
-                                        fmt::format("rollout of {}: others keep writing its state", self->service)));
-                });
-  }
-
-  ConsulClient& client;
-  const std::string key;
-  const std::string service;
-  const Command command;
-  const Done done;
-  int tries = kTries;
-};
-
-}  // namespace
-
 void RolloutDriver::command(const Command& command, ConsulClient::Callback<CanaryState> done) {
-  std::make_shared<CommandRun>(impl_->client, impl_->key, impl_->service, command, std::move(done))->go();
+  send_command(impl_->client, impl_->options.prefix, impl_->service, command, std::move(done));
 }
 
 }  // namespace convergence

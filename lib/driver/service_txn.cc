@@ -1,6 +1,7 @@
 #include "lib/driver/service_txn.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "convergence/codec.h"
 
@@ -18,16 +19,29 @@ TxnOperation put_service(const ServiceInstance& instance, const std::string& nod
   return operation("Service", "cas", {{"Node", Json(node)}, {"Service", std::move(service)}});
 }
 
-// A check that was read is compared with what was read; a new one must not be there yet or is ours to define.
-TxnOperation put_check(const HealthCheck& check) {
-  const std::string_view verb = check.modify_index == 0 ? "set" : "cas";
-  Json body = to_json(check);
-  body.set("ModifyIndex", check.modify_index);
-  return operation("Check", verb, {{"Check", std::move(body)}});
+// Checks by compare-and-set too: between the read and this somebody may have found the instance critical, and must not
+// be overruled by the status that was read. Where an earlier step of the plan wrote them, their index is not known.
+std::optional<std::uint64_t> check_index(const Step& step, const std::string& id) {
+  if (!step.cas_from.empty()) return std::nullopt;
+  if (const auto* before = std::get_if<ServiceRegistration>(&step.before)) {
+    for (const HealthCheck& check : before->checks) {
+      if (check.id == id) return check.modify_index;
+    }
+  }
+  return 0;  // create only
 }
 
-TxnOperation delete_check(const std::string& node, const std::string& id) {
-  return operation("Check", "delete", {{"Check", Json(Json::Object{{"Node", Json(node)}, {"CheckID", Json(id)}})}});
+TxnOperation put_check(const Step& step, const HealthCheck& check) {
+  const std::optional<std::uint64_t> index = check_index(step, check.id);
+  Json body = to_json(check);
+  body.set("ModifyIndex", index.value_or(0));
+  return operation("Check", index ? "cas" : "set", {{"Check", std::move(body)}});
+}
+
+TxnOperation delete_check(const Step& step, const std::string& id) {
+  const std::uint64_t index = check_index(step, id).value_or(0);
+  Json::Object check = {{"Node", Json(step.instance.node)}, {"CheckID", Json(id)}, {"ModifyIndex", Json(index)}};
+  return operation("Check", index == 0 ? "delete" : "delete-cas", {{"Check", Json(std::move(check))}});
 }
 
 TxnOperation delete_service(const Step& step, std::uint64_t cas) {
@@ -50,8 +64,8 @@ std::vector<TxnOperation> service_operations(const Step& step, std::uint64_t cas
   const auto* registration = std::get_if<ServiceRegistration>(&step.body);
   if (!registration) return {delete_service(step, cas)};  // its checks go with it
   std::vector<TxnOperation> out = {put_service(registration->instance, step.instance.node, cas)};
-  for (const HealthCheck& check : registration->checks) out.push_back(put_check(check));
-  for (const std::string& id : registration->remove_checks) out.push_back(delete_check(step.instance.node, id));
+  for (const HealthCheck& check : registration->checks) out.push_back(put_check(step, check));
+  for (const std::string& id : registration->remove_checks) out.push_back(delete_check(step, id));
   return out;
 }
 
