@@ -20,7 +20,7 @@ namespace convergence {
 // ---- entries as the server keeps them ------------------------------------------------------------------------
 
 // Which Consul: k1_8 refuses and answers what 1.8.7 does, kCurrent what the newest known one does
-// (discovery-chain.md (b3)).
+// (discovery-chain.md (b3)). So far kCurrent takes the members and kinds that k1_8 does not know, and is k1_8 in all else.
 enum class Dialect { k1_8, kCurrent };
 std::string_view to_string(Dialect dialect);
 
