@@ -99,6 +99,7 @@ std::string ensure_node(Store& store, MemoryNode node) {
 std::string ensure_service(Store& store, MemoryService service) {
   if (find_node(store.state(), service.node) == nullptr) return "Missing node registration";
   if (service.id.empty() || service.service.empty()) return "failed inserting service: object missing primary index";
+  if (service.weights.passing < 1 || service.weights.warning < 0) service.weights = {};
   const Instance key(lower(service.node), lower(service.id));
   const MemoryService* existing = find_row(store.state().services, key);
   if (existing != nullptr && same(*existing, service)) return "";
@@ -177,6 +178,7 @@ void delete_service(Store& store, const std::string& node, const std::string& id
   store.erase(&State::services, key);
   store.exclude(&State::instances, name, key);
   store.touch(kServiceTable);
+  store.touch(kCheckTable);  // whether it had checks or not
   store.touch(service_table(name));
   if (store.state().instances.count(name) == 0) {
     store.forget_table(service_table(name));

@@ -43,6 +43,10 @@ std::optional<HttpResponse> read_health_query(const Call& call, HealthQuery& out
   if (!filter.ok()) {
     return server_error(std::string(filter.status().message()));
   }
+  // A selector that no row has is refused also where there is no row.
+  if (const absl::StatusOr<bool> known = filter->matches(InstanceState{}, NodeState{}); !known.ok()) {
+    return server_error(std::string(known.status().message()));
+  }
   out.filter = *std::move(filter);
   return std::nullopt;
 }

@@ -62,7 +62,9 @@ Read read_below(const State& state, const Call& call) {
   if (own != 0) read.key_prefix = prefix;
   if (call.query.has("keys")) {
     read.answer = [&state, &call] {
-      return json_answer(call, keys_below(state, call.rest, call.query.get("separator")));
+      Json::Array keys = keys_below(state, call.rest, call.query.get("separator"));
+      // Only the root has an empty list; elsewhere it is not found.
+      return keys.empty() && !call.rest.empty() ? empty_answer(404) : json_answer(call, std::move(keys));
     };
     return read;
   }

@@ -13,6 +13,12 @@ namespace {
 constexpr Duration kDefaultWait = std::chrono::minutes(5);
 constexpr Duration kMaximalWait = std::chrono::minutes(10);
 
+// The server takes no control characters in a path, not even escaped.
+bool is_printable(std::string_view path) {
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+  return std::none_of(path.begin(), path.end(), is_control);
+}
+
 // Go's multiplexer sends whoever writes a path in another way to its plain form.
 std::string clean_path(const std::string& path) {
   std::vector<std::string> parts;
@@ -160,6 +166,7 @@ const std::vector<Endpoint>& endpoints() {
 }
 
 Routed route_call(const State& state, Call& call) {
+  if (!is_printable(call.path)) return {nullptr, empty_answer(400)};
   if (const std::string clean = clean_path(call.path); clean != call.path) return {nullptr, moved(call, clean)};
   const std::string_view path = longest_match(call.path);
   if (path.empty()) {

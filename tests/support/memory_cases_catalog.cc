@@ -153,7 +153,7 @@ std::vector<ExchangeCase> memory_catalog_cases() {
 
 )"},
            {"GET /v1/catalog/service/x",
-            R"(200 #3 [{"ID":"","Node":"n6","Address":"1","Datacenter":"dc1","TaggedAddresses":null,"NodeMeta":null,"ServiceKind":"","ServiceID":"x","ServiceName":"x","ServiceTags":[],"ServiceAddress":"","ServiceWeights":{"Passing":0,"Warning":2},"ServiceMeta":{},"ServicePort":0,"ServiceEnableTagOverride":false,"ServiceProxy":{"MeshGateway":{},"Expose":{}},"ServiceConnect":{},"CreateIndex":3,"ModifyIndex":3}])"},
+            R"(200 #3 [{"ID":"","Node":"n6","Address":"1","Datacenter":"dc1","TaggedAddresses":null,"NodeMeta":null,"ServiceKind":"","ServiceID":"x","ServiceName":"x","ServiceTags":[],"ServiceAddress":"","ServiceWeights":{"Passing":1,"Warning":1},"ServiceMeta":{},"ServicePort":0,"ServiceEnableTagOverride":false,"ServiceProxy":{"MeshGateway":{},"Expose":{}},"ServiceConnect":{},"CreateIndex":3,"ModifyIndex":3}])"},
            {"GET /v1/catalog/service/y",
             R"(200 #4 [{"ID":"","Node":"n6","Address":"1","Datacenter":"dc1","TaggedAddresses":null,"NodeMeta":null,"ServiceKind":"","ServiceID":"y","ServiceName":"y","ServiceTags":[],"ServiceAddress":"","ServiceTaggedAddresses":{"lan":{"Address":"z","Port":0},"wan":{"Address":"q","Port":1}},"ServiceWeights":{"Passing":1,"Warning":1},"ServiceMeta":{},"ServicePort":0,"ServiceEnableTagOverride":true,"ServiceProxy":{"MeshGateway":{},"Expose":{}},"ServiceConnect":{"Native":true},"CreateIndex":4,"ModifyIndex":4}])"},
            {"GET /v1/catalog/service/x-proxy",

@@ -46,7 +46,8 @@ std::vector<ExchangeCase> memory_health_cases() {
             R"(500 #1 Failed to create boolean expression evaluator: Selector "Service.Nope" is not valid)"},
            {"GET /v1/health/service/web?filter=bad((",
             R"(500 #1 Failed to create boolean expression evaluator: 1:4 (3): no match found, expected: "!=", ".", "==", "[", [ \t\r\n] or [a-zA-Z0-9_])"},
-           {"GET /v1/health/service/none?filter=Service.Nope==1", "200 #4 []"},
+           {"GET /v1/health/service/none?filter=Service.Nope==1",
+            R"(500 #1 Failed to create boolean expression evaluator: Selector "Service.Nope" is not valid)"},
        }},
       {"the rows stand by node and id",
        {

@@ -1,4 +1,4 @@
-#include "tests/unit/memory/exchange.h"
+#include "tests/support/memory_bench.h"
 
 namespace convergence {
 namespace {
@@ -62,7 +62,7 @@ TEST_CASE("parked queries wake for what they read and sleep on otherwise") {
        {"PUT /v1/kv/a 1"},
        "GET /v1/kv/p/?keys&index=3",
        "PUT /v1/kv/a 2",
-       "200 #4 []"},
+       "404 #4"},
       {"a lock that is released",
        {"PUT /v1/session/create", "PUT /v1/kv/a?acquire=c0de0000-0000-4000-8000-000000000001 me"},
        "GET /v1/kv/a?index=4",

@@ -1,4 +1,4 @@
-#include "tests/unit/memory/exchange.h"
+#include "tests/support/memory_bench.h"
 
 namespace convergence {
 namespace {

@@ -1,5 +1,5 @@
-#ifndef CONVERGENCE_TESTS_UNIT_MEMORY_EXCHANGE_H_
-#define CONVERGENCE_TESTS_UNIT_MEMORY_EXCHANGE_H_
+#ifndef CONVERGENCE_TESTS_SUPPORT_MEMORY_BENCH_H_
+#define CONVERGENCE_TESTS_SUPPORT_MEMORY_BENCH_H_
 
 #include <doctest/doctest.h>
 
@@ -89,4 +89,4 @@ inline void check_exchanges(const std::vector<ExchangeCase>& cases) {
 
 }  // namespace convergence::test
 
-#endif  // CONVERGENCE_TESTS_UNIT_MEMORY_EXCHANGE_H_
+#endif  // CONVERGENCE_TESTS_SUPPORT_MEMORY_BENCH_H_
