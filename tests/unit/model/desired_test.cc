@@ -170,8 +170,8 @@ TEST_CASE("normal form is sorted, whatever the order given") {
   want.entries = {entry("proxy-defaults", "global"), entry("service-router", "API"), entry("service-router", "web")};
   DesiredState given = want;
   for (int round = 0; round < 24; ++round) {
-    std::ranges::rotate(given.services, given.services.begin() + 5);
-    std::ranges::rotate(given.entries, given.entries.begin() + 1);
+    std::rotate(given.services.begin(), given.services.begin() + 5, given.services.end());
+    std::rotate(given.entries.begin(), given.entries.begin() + 1, given.entries.end());
     given.services[0].placement.nodes = {"n2", "n1", "n2"};
     const absl::StatusOr<DesiredState> normal = normalise(given);
     REQUIRE_OK(normal);
