@@ -232,7 +232,8 @@ std::optional<EntryId> find_other(const Component& component, World& world, cons
 // An entry that we may not move, without which the write would work.
 std::optional<EntryId> find_fixed_other(const Component& component, World& world, const Position& position,
                                         std::size_t stuck) {
-  for (const auto& [key, entry] : component.entries) {
+  for (const auto& item : component.entries) {
+    const EntryId& key = item.first;
     const bool is_slot = std::ranges::any_of(component.slots, [&](const Slot& slot) { return slot.key == key; });
     if (is_slot) continue;
     if (world.works_without(key, position, stuck)) return key;
