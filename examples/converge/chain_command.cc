@@ -126,7 +126,9 @@ absl::StatusOr<DiscoveryChain> chain_from_files(const std::string& service, cons
 absl::StatusOr<HealthByTarget> health_of(const DiscoveryChain& chain, Session& session) {
   HealthByTarget health;
   std::map<std::string, std::vector<HealthRow>> rows_of;
-  for (const auto& [id, target] : chain.targets) {
+  for (const auto& item : chain.targets) {
+    const std::string& id = item.first;
+    const ChainTarget& target = item.second;
     if (target.datacenter != chain.datacenter) continue;
     auto known = rows_of.find(target.service);
     if (known == rows_of.end()) {

@@ -4,19 +4,20 @@
 /* The C API of convergence: the only surface whose ABI is promised.
  *
  * Conventions
- *  1. Documents are JSON, UTF-8, passed in as cvg_slice (copied before return) and out as cvg_buffer, which the caller frees
- *     with cvg_buffer_free. docs/documents.md describes each; where Consul has a shape for a thing, that is the shape.
- *     An options argument may be the empty slice: defaults.
+ *  1. Documents are JSON, UTF-8, passed in as cvg_slice (copied before return) and out as cvg_buffer, which the caller
+ * frees with cvg_buffer_free. docs/documents.md describes each; where Consul has a shape for a thing, that is the
+ * shape. An options argument may be the empty slice: defaults.
  *  2. A function that can fail returns a cvg_code and takes cvg_error** last, which may be NULL. On failure the other
- *     out-arguments are untouched and *error is an error the caller frees with cvg_error_free. On success *error is untouched.
- *  3. Handles are opaque and distinct. cvg_X_free accepts NULL and never fails. A handle made from another one must be freed
- *     before it: client before connection, connection before loop.
+ *     out-arguments are untouched and *error is an error the caller frees with cvg_error_free. On success *error is
+ * untouched.
+ *  3. Handles are opaque and distinct. cvg_X_free accepts NULL and never fails. A handle made from another one must be
+ * freed before it: client before connection, connection before loop.
  *  4. Nothing unwinds: no exception leaves the library, and a C++ exception that leaves a host's callback becomes code
  *     CVG_INTERNAL.
- *  5. Threads: different loops are independent. A loop, and what was made from it, is used by one thread at a time, except
- *     what is marked [any thread]. No function calls back from a thread of the library: completions are pulled.
- *  6. Structures that the host fills start with struct_size; fields are only ever appended, and those beyond struct_size are
- *     taken as absent.
+ *  5. Threads: different loops are independent. A loop, and what was made from it, is used by one thread at a time,
+ * except what is marked [any thread]. No function calls back from a thread of the library: completions are pulled.
+ *  6. Structures that the host fills start with struct_size; fields are only ever appended, and those beyond
+ * struct_size are taken as absent.
  *  7. There is no init and no shutdown, and no state outside the handles.
  *  8. Times are integer nanoseconds since 1970, durations integer nanoseconds.
  *
@@ -124,14 +125,16 @@ CVG_API cvg_code cvg_entries_new(cvg_slice options, cvg_entries** out, cvg_error
 /* Validated and graph-checked as PUT /v1/config does; on failure nothing has changed. */
 CVG_API cvg_code cvg_entries_put(cvg_entries* entries, cvg_slice entry, cvg_error** error) CVG_NOEXCEPT;
 /* Deleting what is absent succeeds; a deletion that breaks a chain does not. */
-CVG_API cvg_code cvg_entries_delete(cvg_entries* entries, cvg_slice kind, cvg_slice name, cvg_error** error) CVG_NOEXCEPT;
+CVG_API cvg_code cvg_entries_delete(cvg_entries* entries, cvg_slice kind, cvg_slice name,
+                                    cvg_error** error) CVG_NOEXCEPT;
 /* CVG_NOT_FOUND when absent. */
 CVG_API cvg_code cvg_entries_get(const cvg_entries* entries, cvg_slice kind, cvg_slice name, cvg_buffer* out,
                                  cvg_error** error) CVG_NOEXCEPT;
 /* All entries, or those of one kind when it is not empty, as an array. */
 CVG_API cvg_code cvg_entries_list(const cvg_entries* entries, cvg_slice kind, cvg_buffer* out,
                                   cvg_error** error) CVG_NOEXCEPT;
-/* options: {"compile_dc", "override": {"OverrideProtocol","OverrideConnectTimeout","OverrideMeshGateway"}}. Out: the "Chain". */
+/* options: {"compile_dc", "override": {"OverrideProtocol","OverrideConnectTimeout","OverrideMeshGateway"}}. Out: the
+ * "Chain". */
 CVG_API cvg_code cvg_entries_compile(const cvg_entries* entries, cvg_slice service, cvg_slice options, cvg_buffer* out,
                                      cvg_error** error) CVG_NOEXCEPT;
 CVG_API void cvg_entries_free(cvg_entries* entries) CVG_NOEXCEPT;
@@ -144,7 +147,8 @@ typedef struct cvg_loop cvg_loop;
 CVG_API cvg_code cvg_loop_new(cvg_loop** out, cvg_error** error) CVG_NOEXCEPT;
 /* On a clock that moves only by cvg_loop_advance, from `start`. */
 CVG_API cvg_code cvg_loop_new_simulated(int64_t start, cvg_loop** out, cvg_error** error) CVG_NOEXCEPT;
-/* Runs what is due, waiting at most `timeout` for something; out: how many tasks ran. A simulated loop does not wait. */
+/* Runs what is due, waiting at most `timeout` for something; out: how many tasks ran. A simulated loop does not wait.
+ */
 CVG_API cvg_code cvg_loop_poll(cvg_loop* loop, int64_t timeout, int32_t* out, cvg_error** error) CVG_NOEXCEPT;
 /* Readable while a poll would run something that was posted; -1 of a simulated loop. Borrowed. */
 CVG_API int32_t cvg_loop_descriptor(const cvg_loop* loop) CVG_NOEXCEPT;
@@ -158,13 +162,15 @@ CVG_API cvg_code cvg_loop_advance(cvg_loop* loop, int64_t by, cvg_error** error)
 CVG_API int32_t cvg_loop_next(cvg_loop* loop, uint64_t* id, cvg_buffer* document, cvg_error** failure) CVG_NOEXCEPT;
 CVG_API void cvg_loop_free(cvg_loop* loop) CVG_NOEXCEPT;
 
-/* ---- connections: ways to reach a Consul --------------------------------------------------------------------------- */
+/* ---- connections: ways to reach a Consul ---------------------------------------------------------------------------
+ */
 
 typedef struct cvg_connection cvg_connection;
 
 /* options: {"address","token","basic_auth","verify_tls","ca_file","ca_path","client_cert_file","client_key_file",
    "tls_server_name","connect_timeout","timeout","max_connections"}. */
-CVG_API cvg_code cvg_connection_curl(cvg_loop* loop, cvg_slice options, cvg_connection** out, cvg_error** error) CVG_NOEXCEPT;
+CVG_API cvg_code cvg_connection_curl(cvg_loop* loop, cvg_slice options, cvg_connection** out,
+                                     cvg_error** error) CVG_NOEXCEPT;
 
 typedef struct cvg_request {
   size_t struct_size;
@@ -180,7 +186,8 @@ typedef struct cvg_transport {
   size_t struct_size;
   void* user_data;
   /* Starts a request; what it points to is borrowed until return. The host answers each id once, then or later, with
-     cvg_connection_complete or cvg_connection_fail. Not CVG_OK: there will be no answer. Runs inside the loop's poll. */
+     cvg_connection_complete or cvg_connection_fail. Not CVG_OK: there will be no answer. Runs inside the loop's poll.
+   */
   cvg_code (*send)(void* user_data, uint64_t id, const cvg_request* request);
   /* The answer is not wanted any more; may be NULL. */
   void (*cancel)(void* user_data, uint64_t id);
@@ -194,33 +201,43 @@ CVG_API cvg_code cvg_connection_host(cvg_loop* loop, const cvg_transport* transp
 CVG_API cvg_code cvg_connection_complete(cvg_connection* connection, uint64_t id, int32_t status, cvg_slice headers,
                                          cvg_slice body, cvg_error** error) CVG_NOEXCEPT;
 /* The request got no answer. [any thread] */
-CVG_API cvg_code cvg_connection_fail(cvg_connection* connection, uint64_t id, cvg_slice message, cvg_error** error) CVG_NOEXCEPT;
+CVG_API cvg_code cvg_connection_fail(cvg_connection* connection, uint64_t id, cvg_slice message,
+                                     cvg_error** error) CVG_NOEXCEPT;
 
 /* Decorators: the connection they go around must outlive them. */
-CVG_API cvg_code cvg_connection_record(cvg_loop* loop, cvg_connection* inner, cvg_connection** out, cvg_error** error) CVG_NOEXCEPT;
+CVG_API cvg_code cvg_connection_record(cvg_loop* loop, cvg_connection* inner, cvg_connection** out,
+                                       cvg_error** error) CVG_NOEXCEPT;
 /* What a recording connection has seen so far; CVG_FAILED_PRECONDITION of another connection. */
-CVG_API cvg_code cvg_connection_recording(const cvg_connection* connection, cvg_buffer* out, cvg_error** error) CVG_NOEXCEPT;
-CVG_API cvg_code cvg_connection_replay(cvg_loop* loop, cvg_slice recording, cvg_connection** out, cvg_error** error) CVG_NOEXCEPT;
-/* faults: [{"from":0,"to":9,"method":"PUT","target":"/v1/kv","kind":"fail-before"|"fail-after"|"status"|"cut-body"|"garbage"|
+CVG_API cvg_code cvg_connection_recording(const cvg_connection* connection, cvg_buffer* out,
+                                          cvg_error** error) CVG_NOEXCEPT;
+CVG_API cvg_code cvg_connection_replay(cvg_loop* loop, cvg_slice recording, cvg_connection** out,
+                                       cvg_error** error) CVG_NOEXCEPT;
+/* faults:
+   [{"from":0,"to":9,"method":"PUT","target":"/v1/kv","kind":"fail-before"|"fail-after"|"status"|"cut-body"|"garbage"|
    "delay"|"stall","status":500,"body":"","delay":ns}, ...]: the first that fits a send decides; from/to count sends. */
 CVG_API cvg_code cvg_connection_fault(cvg_loop* loop, cvg_connection* inner, cvg_slice faults, cvg_connection** out,
                                       cvg_error** error) CVG_NOEXCEPT;
 CVG_API void cvg_connection_free(cvg_connection* connection) CVG_NOEXCEPT;
 
-/* ---- the embedded Consul -------------------------------------------------------------------------------------------- */
+/* ---- the embedded Consul --------------------------------------------------------------------------------------------
+ */
 
 typedef struct cvg_memory_consul cvg_memory_consul;
 
 /* options: {"datacenter","node"}. */
-CVG_API cvg_code cvg_memory_consul_new(cvg_loop* loop, cvg_slice options, cvg_memory_consul** out, cvg_error** error) CVG_NOEXCEPT;
+CVG_API cvg_code cvg_memory_consul_new(cvg_loop* loop, cvg_slice options, cvg_memory_consul** out,
+                                       cvg_error** error) CVG_NOEXCEPT;
 /* A connection to it; free it before the Consul. */
-CVG_API cvg_code cvg_memory_consul_connect(cvg_memory_consul* consul, cvg_connection** out, cvg_error** error) CVG_NOEXCEPT;
+CVG_API cvg_code cvg_memory_consul_connect(cvg_memory_consul* consul, cvg_connection** out,
+                                           cvg_error** error) CVG_NOEXCEPT;
 /* Serves Consul's HTTP API on 127.0.0.1 until freed; port 0 takes a free one; out: the port. Answers while the loop is
    polled. */
-CVG_API cvg_code cvg_memory_consul_serve(cvg_memory_consul* consul, uint16_t port, uint16_t* out, cvg_error** error) CVG_NOEXCEPT;
+CVG_API cvg_code cvg_memory_consul_serve(cvg_memory_consul* consul, uint16_t port, uint16_t* out,
+                                         cvg_error** error) CVG_NOEXCEPT;
 CVG_API void cvg_memory_consul_free(cvg_memory_consul* consul) CVG_NOEXCEPT;
 
-/* ---- the client ------------------------------------------------------------------------------------------------------- */
+/* ---- the client
+ * ------------------------------------------------------------------------------------------------------- */
 
 typedef struct cvg_client cvg_client;
 
@@ -232,9 +249,9 @@ CVG_API cvg_code cvg_client_new(cvg_loop* loop, cvg_connection* connection, cvg_
      kv_delete {key,cas} · kv_delete_tree {prefix} · txn {operations} ·
      catalog_nodes · catalog_services · catalog_register {registration} · catalog_deregister {deregistration} ·
      health_service {service} · health_node {node} · health_state {state} ·
-     agent_self · agent_services · agent_checks · agent_service_register {service,checks} · agent_service_deregister {id} ·
-     agent_check_register {check,service_id} · agent_check_deregister {id} · agent_check_update {id,status,output} ·
-     config_get {kind,name} · config_list {kind} · config_put {entry,cas} · config_delete {kind,name,cas} ·
+     agent_self · agent_services · agent_checks · agent_service_register {service,checks} · agent_service_deregister
+   {id} · agent_check_register {check,service_id} · agent_check_deregister {id} · agent_check_update {id,status,output}
+   · config_get {kind,name} · config_list {kind} · config_put {entry,cas} · config_delete {kind,name,cas} ·
      discovery_chain {service} · session_create {name,node,checks,ttl,lock_delay,behavior} · session_renew {id} ·
      session_destroy {id} · session_list · status_leader ·
      read_desired {prefix} · read_catalog {services} · apply_plan {plan} · converge_once {prefix,options,max_rounds}
@@ -249,28 +266,34 @@ CVG_API void cvg_client_free(cvg_client* client) CVG_NOEXCEPT;
 
 typedef struct cvg_watch cvg_watch;
 
-/* Repeats a read verb as a blocking query: each change (and each error, once an outage) comes from cvg_loop_next with *id. */
+/* Repeats a read verb as a blocking query: each change (and each error, once an outage) comes from cvg_loop_next with
+ * *id. */
 CVG_API cvg_code cvg_watch_start(cvg_client* client, cvg_slice verb, cvg_slice arguments, uint64_t* id, cvg_watch** out,
                                  cvg_error** error) CVG_NOEXCEPT;
 /* Nothing more comes from it. */
 CVG_API void cvg_watch_free(cvg_watch* watch) CVG_NOEXCEPT;
 
-/* ---- rollouts ------------------------------------------------------------------------------------------------------------ */
+/* ---- rollouts
+ * ------------------------------------------------------------------------------------------------------------ */
 
 typedef struct cvg_rollout cvg_rollout;
 
-/* Drives the rollout of one service. Completions with *id: {"type":"measure","request":{...}} asks for evidence (answer with
-   cvg_rollout_measured), {"type":"changed","state":{...}} after each durable state, {"type":"done","state":{...}} at the end;
-   a failure ends it too. options: {"prefix"}. */
-CVG_API cvg_code cvg_rollout_new(cvg_client* client, cvg_slice service, cvg_slice options, uint64_t* id, cvg_rollout** out,
-                                 cvg_error** error) CVG_NOEXCEPT;
+/* Drives the rollout of one service. Completions with *id: {"type":"measure","request":{...}} asks for evidence (answer
+   with cvg_rollout_measured), {"type":"changed","state":{...}} after each durable state, {"type":"done","state":{...}}
+   at the end; a failure ends it too. options: {"prefix"}. */
+CVG_API cvg_code cvg_rollout_new(cvg_client* client, cvg_slice service, cvg_slice options, uint64_t* id,
+                                 cvg_rollout** out, cvg_error** error) CVG_NOEXCEPT;
 /* start: {"rollout","revision","actor"}. */
-CVG_API cvg_code cvg_rollout_start(cvg_rollout* rollout, cvg_slice policy, cvg_slice start, cvg_error** error) CVG_NOEXCEPT;
+CVG_API cvg_code cvg_rollout_start(cvg_rollout* rollout, cvg_slice policy, cvg_slice start,
+                                   cvg_error** error) CVG_NOEXCEPT;
 /* Goes on with what stands in KV. */
 CVG_API cvg_code cvg_rollout_resume(cvg_rollout* rollout, cvg_error** error) CVG_NOEXCEPT;
-/* command: {"verb": "abort"|"promote"|"pause"|"resume", "actor", "reason"}. Waits until it is durable; out: the state. */
-CVG_API cvg_code cvg_rollout_command(cvg_rollout* rollout, cvg_slice command, cvg_buffer* out, cvg_error** error) CVG_NOEXCEPT;
-/* measurement: {"epoch","kind","stable":{"requests","errors"},"candidate":{...},"problem"}; CVG_NOT_FOUND: nobody asked. */
+/* command: {"verb": "abort"|"promote"|"pause"|"resume", "actor", "reason"}. Waits until it is durable; out: the state.
+ */
+CVG_API cvg_code cvg_rollout_command(cvg_rollout* rollout, cvg_slice command, cvg_buffer* out,
+                                     cvg_error** error) CVG_NOEXCEPT;
+/* measurement: {"epoch","kind","stable":{"requests","errors"},"candidate":{...},"problem"}; CVG_NOT_FOUND: nobody
+ * asked. */
 CVG_API cvg_code cvg_rollout_measured(cvg_rollout* rollout, cvg_slice measurement, cvg_error** error) CVG_NOEXCEPT;
 /* The rollout itself goes on wherever it is resumed. */
 CVG_API void cvg_rollout_free(cvg_rollout* rollout) CVG_NOEXCEPT;

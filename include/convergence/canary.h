@@ -73,7 +73,7 @@ enum class CanaryReason {
   kPromotedByHand,
   kPaused,
   kResumed,
-  kConflict,   // somebody else wrote the splitter; read again
+  kConflict,  // somebody else wrote the splitter; read again
   kCandidateUnhealthy,
   kSuperseded,
   kWriteFailed,  // an effect could not be carried out; it is tried again
@@ -123,16 +123,16 @@ struct CanaryState {
   CanaryPolicy policy{};   // as it was at the start: a later edit does not change a running rollout
   CanaryPhase phase = CanaryPhase::kIdle;
   bool paused = false;
-  std::int32_t step = -1;    // index into policy.steps
-  std::int32_t weight = 0;   // candidate's, last wanted
-  std::int64_t epoch = 0;    // counts measuring windows; a Measurement of another epoch is not evidence
-  std::int32_t good = 0;     // good measurements in this step
-  std::int32_t failures = 0; // bad ones in all
+  std::int32_t step = -1;     // index into policy.steps
+  std::int32_t weight = 0;    // candidate's, last wanted
+  std::int64_t epoch = 0;     // counts measuring windows; a Measurement of another epoch is not evidence
+  std::int32_t good = 0;      // good measurements in this step
+  std::int32_t failures = 0;  // bad ones in all
   Time started_at{};
   Time step_started_at{};
-  Time evidence_at{};        // last good or bad measurement, or the step's start
-  Time deadline = kNever;    // when the state moves by itself
-  Time last_event_at{};      // events never go back in time
+  Time evidence_at{};      // last good or bad measurement, or the step's start
+  Time deadline = kNever;  // when the state moves by itself
+  Time last_event_at{};    // events never go back in time
   std::int64_t next_effect = 1;
   std::vector<Effect> outbox{};  // effects not yet reported done, in order
   std::vector<CanaryRecord> history{};
@@ -140,8 +140,8 @@ struct CanaryState {
   friend bool operator==(const CanaryState&, const CanaryState&) = default;
 };
 
-// Meta keys of the splitter by which a driver knows its own write again: the effect's id, the ModifyIndex of the state that
-// it came from, and the candidate's weight. They belong to the rollout, whatever a desired entry says.
+// Meta keys of the splitter by which a driver knows its own write again: the effect's id, the ModifyIndex of the state
+// that it came from, and the candidate's weight. They belong to the rollout, whatever a desired entry says.
 inline constexpr std::string_view kStampEffect = "convergence-rollout";
 inline constexpr std::string_view kStampStateIndex = "convergence-state-index";
 inline constexpr std::string_view kStampWeight = "convergence-weight";

@@ -112,7 +112,7 @@ struct KvPair {
 
 struct CatalogState {
   std::string datacenter{};
-  std::uint64_t index = 0;  // the lowest X-Consul-Index among the reads it was made of
+  std::uint64_t index = 0;                                 // the lowest X-Consul-Index among the reads it was made of
   std::map<std::string, Shared<NodeState>> nodes{};        // by node name
   std::map<std::string, Shared<ServiceState>> services{};  // by service name
   std::map<EntryId, Shared<ConfigEntry>> entries{};

@@ -20,7 +20,8 @@ namespace convergence {
 // ---- entries as the server keeps them ------------------------------------------------------------------------
 
 // Which Consul: k1_8 refuses and answers what 1.8.7 does, kCurrent what the newest known one does
-// (discovery-chain.md (b3)). So far kCurrent takes the members and kinds that k1_8 does not know, and is k1_8 in all else.
+// (discovery-chain.md (b3)). So far kCurrent takes the members and kinds that k1_8 does not know, and is k1_8 in all
+// else.
 enum class Dialect { k1_8, kCurrent };
 std::string_view to_string(Dialect dialect);
 
@@ -35,9 +36,9 @@ struct ClusterIdentity {
   friend bool operator==(const ClusterIdentity&, const ClusterIdentity&) = default;
 };
 
-// Normal form and validation of one entry, alone (discovery-chain.md (a)): defaults filled in, methods in upper case, weights
-// in hundredths. INVALID_ARGUMENT kind "decode" for members that the dialect does not know, else kind "validate", with
-// Consul's text.
+// Normal form and validation of one entry, alone (discovery-chain.md (a)): defaults filled in, methods in upper case,
+// weights in hundredths. INVALID_ARGUMENT kind "decode" for members that the dialect does not know, else kind
+// "validate", with Consul's text.
 absl::StatusOr<ConfigEntry> normalise_entry(ConfigEntry entry, Dialect dialect);
 
 // The write-time graph check (discovery-chain.md (b2)): would the server take `after` as the new set of entries, where
@@ -186,8 +187,8 @@ struct RouteResult {
   friend bool operator==(const RouteResult&, const RouteResult&) = default;
 };
 
-// What a proxy that was given this chain does with the request. NOT_FOUND when no route matches (a compiled chain always
-// ends with a catch-all), INVALID_ARGUMENT for a chain whose nodes do not hang together.
+// What a proxy that was given this chain does with the request. NOT_FOUND when no route matches (a compiled chain
+// always ends with a catch-all), INVALID_ARGUMENT for a chain whose nodes do not hang together.
 absl::StatusOr<RouteResult> route(const DiscoveryChain& chain, const HttpRequestShape& request);
 
 }  // namespace convergence

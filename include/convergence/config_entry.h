@@ -109,7 +109,7 @@ struct ServiceRouter {
 
 struct Split {
   std::int32_t weight = 0;  // hundredths of a percent: 10000 is all traffic
-  std::string service{};      // empty: the splitter's own
+  std::string service{};    // empty: the splitter's own
   std::string service_subset{};
   std::string namespace_name{};
   Json::Object unknown{};
@@ -152,7 +152,7 @@ struct ServiceResolver {
   std::map<std::string, ResolverSubset> subsets{};
   std::optional<ResolverRedirect> redirect{};
   std::map<std::string, ResolverFailover> failover{};  // by subset, or "*"
-  Duration connect_timeout{0};                       // below 1 ns: Consul's 5 s
+  Duration connect_timeout{0};                         // below 1 ns: Consul's 5 s
   Json::Object unknown{};
   friend bool operator==(const ServiceResolver&, const ServiceResolver&) = default;
 };

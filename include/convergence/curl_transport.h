@@ -16,19 +16,19 @@ struct CurlOptions {
   // "host:port", "http://host:port", "https://host:port" or "unix:///path", as CONSUL_HTTP_ADDR. Proxies that the
   // environment names are not used.
   std::string address = "127.0.0.1:8500";
-  std::string token{};             // sent as X-Consul-Token
-  std::string basic_auth{};        // "user:password", as CONSUL_HTTP_AUTH
-  bool verify_tls = true;        // peer and host name
-  std::string ca_file{};           // PEM; empty: the system's
-  std::string ca_path{};           // directory of hashed PEM files
-  std::string client_cert_file{};  // PEM
-  std::string client_key_file{};   // PEM
-  std::string tls_server_name{};   // name to verify in place of the address's host
-  Duration connect_timeout = std::chrono::seconds(5);  // with TLS until its handshake is done; then kUnreachable
+  std::string token{};                                  // sent as X-Consul-Token
+  std::string basic_auth{};                             // "user:password", as CONSUL_HTTP_AUTH
+  bool verify_tls = true;                               // peer and host name
+  std::string ca_file{};                                // PEM; empty: the system's
+  std::string ca_path{};                                // directory of hashed PEM files
+  std::string client_cert_file{};                       // PEM
+  std::string client_key_file{};                        // PEM
+  std::string tls_server_name{};                        // name to verify in place of the address's host
+  Duration connect_timeout = std::chrono::seconds(5);   // with TLS until its handshake is done; then kUnreachable
   Duration default_timeout = std::chrono::minutes(11);  // of sends without a deadline: above Consul's longest wait
   // To this address; what is over waits for one to be free. Consul resets the 201st (performance.md 4).
   std::int32_t max_connections = 64;
-  bool init_curl = true;              // false: the host has called curl_global_init itself
+  bool init_curl = true;  // false: the host has called curl_global_init itself
 };
 
 // A transport over libcurl's multi interface: one I/O thread however many requests are under way, connections kept

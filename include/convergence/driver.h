@@ -32,8 +32,9 @@ inline constexpr std::string_view kDefaultPrefix = "convergence";
 void read_desired(ConsulClient& client, std::string_view prefix, const ReadOptions& options,
                   ConsulClient::Callback<Answer<DesiredRead>> done);
 
-// What is there: nodes with their checks, the services named (all, when empty), and every config entry of the five routing
-// kinds. The reads are not one snapshot; each object carries its own index, and every write is compared with it.
+// What is there: nodes with their checks, the services named (all, when empty), and every config entry of the five
+// routing kinds. The reads are not one snapshot; each object carries its own index, and every write is compared with
+// it.
 void read_catalog(ConsulClient& client, std::vector<std::string> services, const ReadOptions& options,
                   ConsulClient::Callback<CatalogState> done);
 
@@ -53,9 +54,9 @@ struct ConvergeOptions {
 
 struct PlannedRound {
   Plan plan{};
-  CatalogState catalog{};               // that it was made from
-  std::uint64_t desired_index = 0;      // of the read of the desired state, for the next blocking query
-  std::vector<absl::Status> broken{};   // desired documents that could not be read
+  CatalogState catalog{};              // that it was made from
+  std::uint64_t desired_index = 0;     // of the read of the desired state, for the next blocking query
+  std::vector<absl::Status> broken{};  // desired documents that could not be read
 };
 
 // Reads what is wanted, what is there and the rollouts, and plans: converge() on entries_for() of the desired entries.
@@ -74,11 +75,11 @@ struct StepReport {
 
 struct ApplyReport {
   std::vector<StepReport> steps{};  // in the plan's order; skipped: needs a step that was not done
-  bool conflict = false;          // a lost race: read and plan again
+  bool conflict = false;            // a lost race: read and plan again
 };
 
-// Carries out the steps one after the other, each by compare-and-set on the index it was decided on. After a conflict or
-// failure the steps that need it are skipped and the rest is still done, since every prefix and every subset closed
+// Carries out the steps one after the other, each by compare-and-set on the index it was decided on. After a conflict
+// or failure the steps that need it are skipped and the rest is still done, since every prefix and every subset closed
 // under `needs` is safe.
 void apply_plan(ConsulClient& client, Plan plan, std::function<void(const StepReport&)> progress,
                 ConsulClient::Callback<ApplyReport> done);
@@ -87,7 +88,7 @@ struct ConvergeProgress {
   std::int32_t round = 0;
   Plan plan{};                       // of this round
   std::optional<StepReport> step{};  // empty: the plan was just made
-  std::size_t done = 0;            // steps of this round
+  std::size_t done = 0;              // steps of this round
 };
 
 struct ConvergeReport {
@@ -98,8 +99,8 @@ struct ConvergeReport {
   std::vector<absl::Status> broken{};  // desired documents that could not be read
 };
 
-// plan_now() and apply_plan() until the plan has no step left. An error only where reading fails or a step is refused; what
-// was done until then stays done, safely.
+// plan_now() and apply_plan() until the plan has no step left. An error only where reading fails or a step is refused;
+// what was done until then stays done, safely.
 void converge_once(ConsulClient& client, ConvergeOptions options, std::function<void(const ConvergeProgress&)> progress,
                    ConsulClient::Callback<ConvergeReport> done);
 
@@ -121,15 +122,15 @@ class MetricsSource {
 };
 
 struct RolloutOptions {
-  std::string prefix = std::string(kDefaultPrefix);  // the state stands at P/rollouts/<service>
-  std::function<void(const CanaryState&)> on_change; // after each state that was written
+  std::string prefix = std::string(kDefaultPrefix);   // the state stands at P/rollouts/<service>
+  std::function<void(const CanaryState&)> on_change;  // after each state that was written
   // For tests: called before and after each effect on the world with its name; may end the process.
   std::function<void(std::string_view point)> probe;
 };
 
-// Takes one service's rollout from event to event. The state stands in KV, written by compare-and-set before its effects are
-// carried out; each effect is idempotent and carries the state's index, so that a driver killed anywhere, or two at
-// once, do no harm: the next one reads the state and goes on. Ends when the phase is terminal.
+// Takes one service's rollout from event to event. The state stands in KV, written by compare-and-set before its
+// effects are carried out; each effect is idempotent and carries the state's index, so that a driver killed anywhere,
+// or two at once, do no harm: the next one reads the state and goes on. Ends when the phase is terminal.
 class RolloutDriver {
  public:
   RolloutDriver(ConsulClient& client, MetricsSource& metrics, std::string service, RolloutOptions options);

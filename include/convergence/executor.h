@@ -34,8 +34,8 @@ class Executor {
   virtual absl::Status wait_until(const std::function<bool()>& done, Time deadline) = 0;
 };
 
-// An executor that runs when its owner polls it: the form for hosts with a loop, for C and for Python. One thread polls;
-// posting is [any thread].
+// An executor that runs when its owner polls it: the form for hosts with a loop, for C and for Python. One thread
+// polls; posting is [any thread].
 class LoopExecutor : public Executor {
  public:
   // Runs what is due, waiting at most `timeout` for something to become due; returns how many tasks ran. What those

@@ -29,17 +29,17 @@ class Json {
   enum class Type { kNull, kBool, kNumber, kString, kArray, kObject };
 
   Json();
-  Json(bool value);                                            // NOLINT: a JSON text is made of these
-  Json(std::int64_t value);                                    // NOLINT
-  Json(std::uint64_t value);                                   // NOLINT
-  Json(int value);                                             // NOLINT
-  Json(double value);  // NOLINT: shortest text that reads back to the same double; not finite becomes null
-  Json(Number value);                                          // NOLINT
-  Json(std::string value);                                     // NOLINT
-  Json(std::string_view value);                                // NOLINT
-  Json(const char* value);                                     // NOLINT
-  Json(Array value);                                           // NOLINT
-  Json(Object value);                                          // NOLINT
+  Json(bool value);              // NOLINT: a JSON text is made of these
+  Json(std::int64_t value);      // NOLINT
+  Json(std::uint64_t value);     // NOLINT
+  Json(int value);               // NOLINT
+  Json(double value);            // NOLINT: shortest text that reads back to the same double; not finite becomes null
+  Json(Number value);            // NOLINT
+  Json(std::string value);       // NOLINT
+  Json(std::string_view value);  // NOLINT
+  Json(const char* value);       // NOLINT
+  Json(Array value);             // NOLINT
+  Json(Object value);            // NOLINT
 
   Type type() const { return static_cast<Type>(value_.index()); }
   bool is_null() const { return type() == Type::kNull; }

@@ -23,17 +23,17 @@ std::string_view to_string(Action action);
 
 // Why a step is there, or why a difference is left as it is. Closed; docs/planner.md explains each.
 enum class Reason {
-  kMissing,         // wanted, absent
-  kVersion,         // another version runs
-  kDefinition,      // same version; port, tags, meta or checks differ
-  kContent,         // an entry differs in meaning
-  kIntermediate,    // a state in between that the server needs to accept what follows
-  kNotWanted,       // ours, absent from the desired state, and pruning was asked for
-  kForeign,         // differs, but carries no mark of ours or another owner's stamp: left alone
-  kNotPruned,       // ours and not wanted, but pruning was not asked for: left alone
-  kNoNode,          // a desired service whose placement selects no node
-  kNoInstance,      // an entry waits: it gives weight to a subset without a passing instance
-  kNoSafeOrder,     // entries that cannot be written without breaking a chain in between
+  kMissing,       // wanted, absent
+  kVersion,       // another version runs
+  kDefinition,    // same version; port, tags, meta or checks differ
+  kContent,       // an entry differs in meaning
+  kIntermediate,  // a state in between that the server needs to accept what follows
+  kNotWanted,     // ours, absent from the desired state, and pruning was asked for
+  kForeign,       // differs, but carries no mark of ours or another owner's stamp: left alone
+  kNotPruned,     // ours and not wanted, but pruning was not asked for: left alone
+  kNoNode,        // a desired service whose placement selects no node
+  kNoInstance,    // an entry waits: it gives weight to a subset without a passing instance
+  kNoSafeOrder,   // entries that cannot be written without breaking a chain in between
 };
 std::string_view to_string(Reason reason);
 
@@ -51,9 +51,9 @@ using StepBody = std::variant<std::monostate, ServiceRegistration, ConfigEntry>;
 struct Step {
   std::string id{};  // unique in the plan, from its content: "put-entry:service-router/api"
   Action action = Action::kPutEntry;
-  InstanceId instance{};             // of service steps
-  std::string service{};             // of service steps
-  EntryId entry{};                   // of entry steps
+  InstanceId instance{};  // of service steps
+  std::string service{};  // of service steps
+  EntryId entry{};        // of entry steps
   Reason reason = Reason::kMissing;
   std::string why{};                 // the sentence, with its numbers
   std::vector<std::string> needs{};  // ids of steps that must be done before
@@ -76,33 +76,34 @@ struct Held {
 
 struct Plan {
   std::uint64_t catalog_index = 0;  // of the catalog it was made from
-  std::vector<Step> steps{};          // in order; each prefix is safe
+  std::vector<Step> steps{};        // in order; each prefix is safe
   std::vector<Held> held{};
   friend bool operator==(const Plan&, const Plan&) = default;
 };
 
 struct PlanOptions {
-  // Whose things are ours: what we write carries Meta managed-by = owner, and nothing else is ever pruned. Two desired states
-  // on one Consul have two owners; drivers use the KV prefix.
+  // Whose things are ours: what we write carries Meta managed-by = owner, and nothing else is ever pruned. Two desired
+  // states on one Consul have two owners; drivers use the KV prefix.
   std::string owner = std::string(kMarkValue);
   bool prune = false;         // delete what is ours and not wanted
   bool take_foreign = false;  // change entries stamped by another owner too
-  ClusterIdentity cluster{};    // datacenter is overridden by the catalog's
+  ClusterIdentity cluster{};  // datacenter is overridden by the catalog's
   friend bool operator==(const PlanOptions&, const PlanOptions&) = default;
 };
 
 // The differences between what is wanted and what is there, ordered: instances before the entries that send traffic to
 // them, entries in an order that the server accepts and in which no chain that compiled (or will) ever breaks, removals
 // last. A fixpoint: once applied, the next plan is empty. Same input, same bytes.
-absl::StatusOr<Plan> converge(const DesiredState& desired, const CatalogState& catalog, const PlanOptions& options = {});
+absl::StatusOr<Plan> converge(const DesiredState& desired, const CatalogState& catalog,
+                              const PlanOptions& options = {});
 
 // The part of it that concerns config entries, alone.
 absl::StatusOr<Plan> plan_config(const std::vector<ConfigEntry>& desired, const EntryMap& actual,
                                  const PlanOptions& options = {});
 
-// The desired entries as the rollouts want them now: in a splitter with legs to both subsets of a rollout, these two have the
-// rollout's weights and not the document's, from its start until the next rollout of the service. So the weights have one
-// owner, and converging never takes traffic from where evidence has put it.
+// The desired entries as the rollouts want them now: in a splitter with legs to both subsets of a rollout, these two
+// have the rollout's weights and not the document's, from its start until the next rollout of the service. So the
+// weights have one owner, and converging never takes traffic from where evidence has put it.
 std::vector<ConfigEntry> entries_for(std::vector<ConfigEntry> desired, const std::vector<CanaryState>& rollouts);
 
 // The plan that takes everything `plan` did back, once all of it has been applied.

@@ -21,10 +21,10 @@ using HeaderList = std::vector<std::pair<std::string, std::string>>;
 
 struct HttpRequest {
   std::string method = "GET";
-  std::string target{};     // path and query, percent-encoded: "/v1/kv/a?recurse=&index=7"
-  HeaderList headers{};     // the transport adds its own (Host, token) and these after them
+  std::string target{};  // path and query, percent-encoded: "/v1/kv/a?recurse=&index=7"
+  HeaderList headers{};  // the transport adds its own (Host, token) and these after them
   std::string body{};
-  Time deadline = kNever;  // absolute; after it the send completes with kTimeout
+  Time deadline = kNever;                         // absolute; after it the send completes with kTimeout
   std::size_t max_body = std::size_t{256} << 20;  // of the answer; more completes with kTooLarge
   friend bool operator==(const HttpRequest&, const HttpRequest&) = default;
 };

@@ -18,9 +18,10 @@ namespace convergence {
 
 // Transports around transports: to keep what happened, to play it again, to make things go wrong.
 
-// One exchange. A recording is a JSON document: {"schema":1,"exchanges":[{"request":{...},"response":{...}|"error":{...}}]};
-// bodies that are UTF-8 stand as text, others as base64. Tokens are never recorded: not the headers that carry them, nor
-// "token" in a query, nor the bodies of /v1/acl/.
+// One exchange. A recording is a JSON document:
+// {"schema":1,"exchanges":[{"request":{...},"response":{...}|"error":{...}}]}; bodies that are UTF-8 stand as text,
+// others as base64. Tokens are never recorded: not the headers that carry them, nor "token" in a query, nor the bodies
+// of /v1/acl/.
 struct Exchange {
   HttpRequest request{};  // without deadline
   absl::StatusOr<HttpResponse> response;
@@ -41,13 +42,13 @@ std::unique_ptr<Transport> new_replay_transport(Executor& executor, std::vector<
 struct Fault {
   enum class Kind {
     kNone,
-    kFailBefore,   // never reaches the server; completes with kUnreachable
-    kFailAfter,    // reaches the server; its answer is lost, completes with kUnreachable
-    kStatus,       // never reaches the server; completes with `status` and `body`
-    kCutBody,      // reaches the server; the connection ends in the middle of the body: kUnreachable
-    kGarbage,      // reaches the server; the body is replaced by `body`
-    kDelay,        // reaches the server; completes `delay` later
-    kStall,        // never reaches the server; completes only by deadline, cancel or destruction
+    kFailBefore,  // never reaches the server; completes with kUnreachable
+    kFailAfter,   // reaches the server; its answer is lost, completes with kUnreachable
+    kStatus,      // never reaches the server; completes with `status` and `body`
+    kCutBody,     // reaches the server; the connection ends in the middle of the body: kUnreachable
+    kGarbage,     // reaches the server; the body is replaced by `body`
+    kDelay,       // reaches the server; completes `delay` later
+    kStall,       // never reaches the server; completes only by deadline, cancel or destruction
   };
   Kind kind = Kind::kNone;
   int status = 500;

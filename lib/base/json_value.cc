@@ -38,11 +38,21 @@ void append_string(std::string& out, std::string_view text) {
   out += '"';
   for (char c : text) {
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20) {
           out += "\\u00";
@@ -64,10 +74,18 @@ void append(std::string& out, const Json& json, int indent, int level) {
     out.append(static_cast<std::size_t>(indent * at), ' ');
   };
   switch (json.type()) {
-    case Json::Type::kNull: out += "null"; break;
-    case Json::Type::kBool: out += *json.as_bool() ? "true" : "false"; break;
-    case Json::Type::kNumber: out += json.as_number()->text; break;
-    case Json::Type::kString: append_string(out, *json.as_string()); break;
+    case Json::Type::kNull:
+      out += "null";
+      break;
+    case Json::Type::kBool:
+      out += *json.as_bool() ? "true" : "false";
+      break;
+    case Json::Type::kNumber:
+      out += json.as_number()->text;
+      break;
+    case Json::Type::kString:
+      append_string(out, *json.as_string());
+      break;
     case Json::Type::kArray: {
       out += '[';
       bool first = true;

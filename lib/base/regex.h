@@ -17,7 +17,8 @@ namespace convergence {
 // the compiled program and may be used from any thread.
 class Regex {
  public:
-  // INVALID_ARGUMENT kind "validate" with the pattern and what is wrong with it; "problem" in the detail has Go's words.
+  // INVALID_ARGUMENT kind "validate" with the pattern and what is wrong with it; "problem" in the detail has Go's
+  // words.
   static absl::StatusOr<Regex> compile(std::string_view pattern);
 
   bool full_match(std::string_view text) const;

@@ -6,11 +6,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-#define CVG_RETURN_IF_ERROR(expression)                               \
-  do {                                                                \
-    if (absl::Status cvg_status = (expression); !cvg_status.ok()) {   \
-      return cvg_status;                                              \
-    }                                                                 \
+#define CVG_RETURN_IF_ERROR(expression)                             \
+  do {                                                              \
+    if (absl::Status cvg_status = (expression); !cvg_status.ok()) { \
+      return cvg_status;                                            \
+    }                                                               \
   } while (false)
 
 #define CVG_CONCAT_(a, b) a##b

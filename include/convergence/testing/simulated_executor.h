@@ -2,10 +2,10 @@
 #define CONVERGENCE_TESTING_SIMULATED_EXECUTOR_H_
 
 #include <cstddef>
+#include <deque>
 #include <functional>
 #include <map>
 #include <mutex>
-#include <deque>
 #include <utility>
 
 #include "convergence/executor.h"
@@ -22,8 +22,8 @@ class SimulatedExecutor : public Executor {
   TimerId post_at(Time at, Task task) override;
   bool cancel(TimerId timer) override;
   Time now() const override { return now_; }
-  // Runs tasks and lets time jump from timer to timer until done() or `deadline`; DEADLINE_EXCEEDED also when nothing is
-  // left that could run.
+  // Runs tasks and lets time jump from timer to timer until done() or `deadline`; DEADLINE_EXCEEDED also when nothing
+  // is left that could run.
   absl::Status wait_until(const std::function<bool()>& done, Time deadline) override;
 
   // Runs what is due now, without moving the clock; returns how many tasks ran.

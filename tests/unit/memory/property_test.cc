@@ -124,7 +124,8 @@ TEST_CASE("property: a parked query is answered by the first state in which it w
       CAPTURE(line);
       bench.ask(line);
       for (const MemoryAnswer& answer : bench.answers) waiting.erase(answer.id);
-      for (const auto& [id, left] : waiting) {
+      for (const auto& item : waiting) {
+        const std::string& left = item.second;
         CAPTURE(left);
         MemoryBench probe = bench;
         CHECK_FALSE(probe.start(left).has_value());
