@@ -277,7 +277,9 @@ CatalogState check_every_prefix(CatalogState catalog, const std::vector<Step>& s
     auto next = after_step(catalog, step);
     REQUIRE_OK(next);
     catalog = *std::move(next);
-    for (auto& [service, before] : compiled) {
+    for (auto& item : compiled) {  // INFO captures what it names, which clang 14 cannot of a structured binding
+      const std::string& service = item.first;
+      bool& before = item.second;
       const bool now = compile(catalog.entries, service).has_value();
       INFO("chain ", service);
       CHECK((now || !before));
@@ -604,15 +606,17 @@ CatalogState check_fleet_prefixes(CatalogState catalog, const DesiredState& desi
     std::map<std::string, bool> after = traffic_of(catalog, desired);
     const bool is_entry = step.action == Action::kPutEntry || step.action == Action::kDeleteEntry;
     if (!is_entry) {
-      for (const auto& [target, served] : before) {
+      for (const auto& item : before) {
+        const std::string& target = item.first;
         INFO("left without an instance: ", target);
-        if (served && named.contains(target.substr(0, 1))) CHECK(after[target]);
+        if (item.second && named.contains(target.substr(0, 1))) CHECK(after[target]);
       }
       learn(after);
     } else {
-      for (const auto& [target, served] : after) {
+      for (const auto& item : after) {
+        const std::string& target = item.first;
         INFO("nobody serves: ", target);
-        CHECK((served || known.contains(target)));
+        CHECK((item.second || known.contains(target)));
       }
     }
     before = std::move(after);
