@@ -27,6 +27,7 @@ void Gather::ended(const absl::Status& status) {
   --running_;
   if (!done_) return;
   if (!status.ok()) {
+    failed_ = true;
     waiting_.clear();
     std::exchange(done_, nullptr)(status);
     return;

@@ -5,6 +5,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <utility>
 
 #include "absl/status/status.h"
 
@@ -22,8 +23,10 @@ class Gather : public std::enable_shared_from_this<Gather> {
 
   explicit Gather(std::size_t at_once = kReadsAtOnce) : at_once_(at_once) {}
 
-  void add(Call call) { waiting_.push_back(std::move(call)); }
-  // Calls may add further ones while they run.
+  // Calls may add further ones while they run; after a failure these are dropped, for nobody would ever start them.
+  void add(Call call) {
+    if (!failed_) waiting_.push_back(std::move(call));
+  }
   void run(Done done);
 
  private:
@@ -33,6 +36,7 @@ class Gather : public std::enable_shared_from_this<Gather> {
   const std::size_t at_once_;
   std::size_t running_ = 0;
   bool starting_ = false;
+  bool failed_ = false;
   std::deque<Call> waiting_;
   Done done_;
 };

@@ -24,7 +24,6 @@ struct Planning {
   DesiredState desired{};
   std::vector<CanaryState> rollouts{};
   PlannedRound round{};
-  std::shared_ptr<Gather> gather = std::make_shared<Gather>();
 };
 
 absl::StatusOr<PlannedRound> finish(Planning& planning) {
@@ -38,8 +37,8 @@ absl::StatusOr<PlannedRound> finish(Planning& planning) {
   return std::move(planning.round);
 }
 
-void add_desired_read(ConsulClient& client, const std::shared_ptr<Planning>& planning) {
-  planning->gather->add([&client, planning](Gather::Done done) {
+void add_desired_read(ConsulClient& client, Gather& gather, const std::shared_ptr<Planning>& planning) {
+  gather.add([&client, planning](Gather::Done done) {
     read_desired(client, planning->options.prefix, planning->options.read,
                  [planning, done](absl::StatusOr<Answer<DesiredRead>> answer) {
                    if (!answer.ok()) return done(answer.status());
@@ -71,14 +70,16 @@ void read_rollouts(ConsulClient& client, std::string_view prefix, const ReadOpti
 }
 
 void plan_now(ConsulClient& client, const ConvergeOptions& options, ConsulClient::Callback<PlannedRound> done) {
-  auto planning = std::make_shared<Planning>();
+  // Kept alive by its calls under way, not by what they fill in.
+  const auto gather = std::make_shared<Gather>();
+  const auto planning = std::make_shared<Planning>();
   planning->options = options;
   if (options.desired) {
     planning->desired = *options.desired;
   } else {
-    add_desired_read(client, planning);
+    add_desired_read(client, *gather, planning);
   }
-  planning->gather->add([&client, planning](Gather::Done next) {
+  gather->add([&client, planning](Gather::Done next) {
     read_rollouts(client, planning->options.prefix, planning->options.read,
                   [planning, next](absl::StatusOr<std::vector<CanaryState>> rollouts) {
                     if (!rollouts.ok()) return next(rollouts.status());
@@ -86,14 +87,14 @@ void plan_now(ConsulClient& client, const ConvergeOptions& options, ConsulClient
                     next(absl::OkStatus());
                   });
   });
-  planning->gather->add([&client, planning](Gather::Done next) {
+  gather->add([&client, planning](Gather::Done next) {
     read_catalog(client, {}, planning->options.read, [planning, next](absl::StatusOr<CatalogState> catalog) {
       if (!catalog.ok()) return next(catalog.status());
       planning->round.catalog = *std::move(catalog);
       next(absl::OkStatus());
     });
   });
-  planning->gather->run([planning, done = std::move(done)](absl::Status status) {
+  gather->run([planning, done = std::move(done)](absl::Status status) {
     if (!status.ok()) return done(status);
     done(finish(*planning));
   });

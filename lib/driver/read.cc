@@ -19,7 +19,10 @@ struct CatalogRead {
   ReadOptions options;
   CatalogState catalog{};
   std::vector<HealthCheck> checks{};  // of every node and service
-  std::shared_ptr<Gather> gather = std::make_shared<Gather>();
+  // Kept alive by its calls under way: a read that nobody answers any more must not keep itself.
+  std::weak_ptr<Gather> gather{};
+
+  void add(Gather::Call call) const { gather.lock()->add(std::move(call)); }
 };
 
 void note_index(CatalogState& catalog, std::uint64_t index) {
@@ -82,14 +85,14 @@ ConsulClient::Callback<Answer<T>> taking(const std::shared_ptr<CatalogRead>& rea
 }
 
 void add_node_reads(const std::shared_ptr<CatalogRead>& read) {
-  read->gather->add([read](Gather::Done done) {
+  read->add([read](Gather::Done done) {
     read->client.catalog_nodes(read->options,
                                taking<std::vector<Node>>(read, std::move(done), [read](const std::vector<Node>& nodes) {
                                  for (const Node& node : nodes) add_node(read->catalog, node);
                                }));
   });
   // One read for the checks of all nodes, instead of one a node.
-  read->gather->add([read](Gather::Done done) {
+  read->add([read](Gather::Done done) {
     read->client.health_state(
         "any", read->options,
         taking<std::vector<HealthCheck>>(read, std::move(done),
@@ -98,7 +101,7 @@ void add_node_reads(const std::shared_ptr<CatalogRead>& read) {
 }
 
 void add_service_read(const std::shared_ptr<CatalogRead>& read, const std::string& name) {
-  read->gather->add([read, name](Gather::Done done) {
+  read->add([read, name](Gather::Done done) {
     read->client.health_service(
         name, read->options,
         taking<std::vector<HealthRow>>(read, std::move(done), [read, name](const std::vector<HealthRow>& rows) {
@@ -109,7 +112,7 @@ void add_service_read(const std::shared_ptr<CatalogRead>& read, const std::strin
 
 void add_list_of_services(const std::shared_ptr<CatalogRead>& read) {
   using Services = std::map<std::string, std::vector<std::string>>;
-  read->gather->add([read](Gather::Done done) {
+  read->add([read](Gather::Done done) {
     read->client.catalog_services(read->options,
                                   taking<Services>(read, std::move(done), [read](const Services& services) {
                                     for (const auto& [name, tags] : services) add_service_read(read, name);
@@ -119,7 +122,7 @@ void add_list_of_services(const std::shared_ptr<CatalogRead>& read) {
 
 void add_entry_reads(const std::shared_ptr<CatalogRead>& read) {
   for (std::string_view kind : kKinds) {
-    read->gather->add([read, kind](Gather::Done done) {
+    read->add([read, kind](Gather::Done done) {
       read->client.config_list(
           kind, read->options,
           taking<std::vector<ConfigEntry>>(read, std::move(done), [read](const std::vector<ConfigEntry>& entries) {
@@ -146,14 +149,16 @@ void read_desired(ConsulClient& client, std::string_view prefix, const ReadOptio
 
 void read_catalog(ConsulClient& client, std::vector<std::string> services, const ReadOptions& options,
                   ConsulClient::Callback<CatalogState> done) {
-  auto read = std::make_shared<CatalogRead>(CatalogRead{client, options, {}});
+  const auto gather = std::make_shared<Gather>();
+  const auto read = std::make_shared<CatalogRead>(CatalogRead{client, options});
+  read->gather = gather;
   read->options.wait_index = 0;  // one read of many cannot wait for the others
   read->catalog.datacenter = options.datacenter;
   add_node_reads(read);
   if (services.empty()) add_list_of_services(read);
   for (const std::string& name : services) add_service_read(read, name);
   add_entry_reads(read);
-  read->gather->run([read, done = std::move(done)](absl::Status status) {
+  gather->run([read, done = std::move(done)](absl::Status status) {
     if (!status.ok()) return done(status);
     add_node_checks(read->catalog, read->checks);
     done(std::move(read->catalog));

@@ -48,7 +48,8 @@ PlanOptions pruning() {
 
 // The catalog once these services run and all their checks pass.
 CatalogState running(CatalogState catalog, const std::vector<DesiredService>& services) {
-  catalog = after_plan(std::move(catalog), plan_of(desired_of(services), catalog));
+  const Plan plan = plan_of(desired_of(services), catalog);  // before the catalog moves
+  catalog = after_plan(std::move(catalog), plan);
   set_checks(catalog, CheckStatus::kPassing);
   return catalog;
 }
