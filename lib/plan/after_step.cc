@@ -124,22 +124,23 @@ absl::Status put_entry(CatalogState& catalog, const Step& step, const ClusterIde
   next.create_index = is_new ? index : there->second->create_index;
   next.modify_index = index;
   catalog.entries[key] = std::move(next);
-  return check_entry_graph(catalog.entries, key, cluster);
+  return absl::OkStatus();
 }
 
-absl::Status delete_entry(CatalogState& catalog, const Step& step, const ClusterIdentity& cluster) {
+absl::Status delete_entry(CatalogState& catalog, const Step& step) {
   auto there = catalog.entries.find(step.entry);
   CVG_RETURN_IF_ERROR(check_index(step, there == catalog.entries.end() ? 0 : there->second->modify_index));
-  if (there == catalog.entries.end()) return absl::OkStatus();
-  catalog.entries.erase(there);
-  return check_entry_graph(catalog.entries, step.entry, cluster);
+  if (there != catalog.entries.end()) catalog.entries.erase(there);
+  return absl::OkStatus();
 }
 
 }  // namespace
 
 namespace plan {
 
-absl::Status apply(CatalogState& catalog, const Step& step, const ClusterIdentity& cluster) {
+namespace {
+
+absl::Status write(CatalogState& catalog, const Step& step, const ClusterIdentity& cluster) {
   const std::uint64_t index = ++catalog.index;
   switch (step.action) {
     case Action::kRegisterService:
@@ -150,9 +151,17 @@ absl::Status apply(CatalogState& catalog, const Step& step, const ClusterIdentit
     case Action::kPutEntry:
       return put_entry(catalog, step, cluster, index);
     case Action::kDeleteEntry:
-      return delete_entry(catalog, step, cluster);
+      return delete_entry(catalog, step);
   }
   return malformed(step);
+}
+
+}  // namespace
+
+absl::Status apply(CatalogState& catalog, const Step& step, const ClusterIdentity& cluster, GraphCheck check) {
+  CVG_RETURN_IF_ERROR(write(catalog, step, cluster));
+  if (!is_entry_action(step.action) || check == GraphCheck::kSkip) return absl::OkStatus();
+  return check_entry_graph(catalog.entries, step.entry, cluster);
 }
 
 std::string service_before(const Step& step) {
@@ -165,7 +174,7 @@ std::string service_before(const Step& step) {
 absl::StatusOr<CatalogState> after_step(CatalogState catalog, const Step& step) {
   ClusterIdentity cluster;
   if (!catalog.datacenter.empty()) cluster.datacenter = catalog.datacenter;
-  CVG_RETURN_IF_ERROR(plan::apply(catalog, step, cluster));
+  CVG_RETURN_IF_ERROR(plan::apply(catalog, step, cluster, plan::GraphCheck::kMake));
   return catalog;
 }
 

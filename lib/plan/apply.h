@@ -6,8 +6,11 @@
 
 namespace convergence::plan {
 
+// Whether the server's check of the graph is made; the planner has made it when it comes to apply a step.
+enum class GraphCheck { kMake, kSkip };
+
 // after_step() in place. After an error the catalog is half changed.
-absl::Status apply(CatalogState& catalog, const Step& step, const ClusterIdentity& cluster);
+absl::Status apply(CatalogState& catalog, const Step& step, const ClusterIdentity& cluster, GraphCheck check);
 
 // The service that a step takes an instance from; the one that it writes where nothing was there.
 std::string service_before(const Step& step);

@@ -73,17 +73,87 @@ std::size_t group_of(Groups& groups, const EntryId& key) {
   return is_routing_kind(key.kind) ? groups.root_of(key.name) : kAlone;
 }
 
+template <typename Visit>
+void for_each_form(const Component& component, Visit visit) {
+  for (const auto& [key, entry] : component.entries) visit(*entry);
+  for (const Slot& slot : component.slots) {
+    for (const Intermediate& one : slot.forms) {
+      if (one.form) visit(**one.form);
+    }
+  }
+}
+
 void collect_chains(Component& component) {
   std::set<std::string> chains;
-  auto add = [&](const EntryForm& form) {
-    if (!form) return;
-    for (std::string& service : services_of(**form)) chains.insert(std::move(service));
-  };
-  for (const auto& [key, entry] : component.entries) add(entry);
-  for (const Slot& slot : component.slots) {
-    for (const Intermediate& one : slot.forms) add(one.form);
-  }
+  for_each_form(component, [&](const ConfigEntry& entry) {
+    for (std::string& service : services_of(entry)) chains.insert(std::move(service));
+  });
   component.chains.assign(chains.begin(), chains.end());
+}
+
+// Which chains may come past which service's entries, by what any form of any entry names. A chain asks the router of
+// its own service alone; splitters and resolvers it follows all the way (discovery-chain.md (b)).
+class Passage {
+ public:
+  explicit Passage(const Component& component) {
+    for_each_form(component, [&](const ConfigEntry& entry) {
+      auto& named_by = entry.kind == kServiceRouter ? routers_ : others_;
+      for (const std::string& service : services_of(entry))
+        named_by[ascii_lower(service)].insert(ascii_lower(entry.name));
+    });
+    for (std::size_t chain = 0; chain < component.chains.size(); ++chain) {
+      chains_[ascii_lower(component.chains[chain])].push_back(chain);
+    }
+  }
+
+  std::vector<std::size_t> past(const EntryId& key) {
+    std::vector<std::size_t> found;
+    for (const std::string& service : services_past(key)) {
+      auto chains = chains_.find(service);
+      if (chains != chains_.end()) found.insert(found.end(), chains->second.begin(), chains->second.end());
+    }
+    std::ranges::sort(found);
+    return found;
+  }
+
+ private:
+  std::set<std::string> services_past(const EntryId& key) {
+    if (key.kind == kServiceRouter) return {key.name};
+    std::set<std::string> reached{key.name};
+    std::vector<std::string> open{key.name};
+    if (key.kind == kProxyDefaults) {
+      open.clear();
+      for (const auto& [service, chains] : chains_) reached.insert(service);
+    }
+    while (!open.empty()) {
+      const std::string service = std::move(open.back());
+      open.pop_back();
+      for (const std::string& above : others_[service]) {
+        if (reached.insert(above).second) open.push_back(above);
+      }
+    }
+    std::set<std::string> with_routers = reached;
+    for (const std::string& service : reached) with_routers.merge(std::set<std::string>(routers_[service]));
+    return with_routers;
+  }
+
+  std::map<std::string, std::set<std::string>> routers_;  // service -> services whose router names it
+  std::map<std::string, std::set<std::string>> others_;   // the same of splitters, resolvers and defaults
+  std::map<std::string, std::vector<std::size_t>> chains_;
+};
+
+// Entries that need no change can help only where a chain comes past both them and one that does.
+void drop_distant_slots(Component& component) {
+  Passage passage(component);
+  std::set<std::size_t> touched;
+  for (const Slot& slot : component.slots) {
+    if (!slot.changed) continue;
+    for (std::size_t chain : passage.past(slot.key)) touched.insert(chain);
+  }
+  std::erase_if(component.slots, [&](const Slot& slot) {
+    return !slot.changed &&
+           std::ranges::none_of(passage.past(slot.key), [&](std::size_t chain) { return touched.contains(chain); });
+  });
 }
 
 }  // namespace
@@ -127,57 +197,47 @@ std::vector<Component> divide(const EntryMap& actual, const std::vector<Write>& 
   for (Component& component : components) {
     std::ranges::sort(component.slots, {}, try_order);
     collect_chains(component);
+    drop_distant_slots(component);
   }
   std::ranges::sort(components, {}, [](const Component& one) { return try_order(one.slots.front()); });
   return components;
 }
 
+Position wanted_position(const Component& component) {
+  Position wanted(component.slots.size(), kNow);
+  for (std::size_t slot = 0; slot < wanted.size(); ++slot) {
+    if (component.slots[slot].changed && !component.slots[slot].forced) wanted[slot] = kWanted;
+  }
+  return wanted;
+}
+
 World::World(const Component& component, const ClusterIdentity& cluster, const Traffic* traffic)
-    : component_(component), cluster_(cluster), traffic_(traffic), entries_(component.entries), position_(start()) {
+    : component_(component), traffic_(traffic), entries_(component.entries), position_(start()) {
+  request_.cluster = cluster;
+  slots_of_.resize(component_.chains.size());
+  Passage passage(component_);
+  for (std::size_t slot = 0; slot < component_.slots.size(); ++slot) {
+    chains_of_.push_back(passage.past(component_.slots[slot].key));
+    for (std::size_t chain : chains_of_.back()) slots_of_[chain].push_back(slot);
+  }
   for (std::size_t chain = 0; chain < component_.chains.size(); ++chain) {
     auto compiled = compile(chain);
-    start_health_.compiles.push_back(compiled.ok());
+    start_health_.push_back(compiled.ok());
     start_empty_.push_back(compiled.ok() && traffic_ ? empty_targets(*compiled, *traffic_) : std::set<std::string>());
   }
-  find_affected();
 }
 
-// A chain may come past an entry when its service leads, by what any form of any entry names, to the entry's.
-void World::find_affected() {
-  std::map<std::string, std::set<std::string>> named_by;  // service -> those that name it, in lower case
-  auto add = [&](const EntryForm& form) {
-    if (!form) return;
-    for (const std::string& service : services_of(**form)) {
-      named_by[ascii_lower(service)].insert(ascii_lower((*form)->name));
-    }
-  };
-  for (const auto& [key, entry] : component_.entries) add(entry);
-  for (const Slot& slot : component_.slots) {
-    for (const Intermediate& one : slot.forms) add(one.form);
-  }
-  for (const Slot& slot : component_.slots) {
-    std::set<std::string> reached{slot.key.name};
-    std::vector<std::string> open{slot.key.name};
-    while (!open.empty()) {
-      const std::string service = std::move(open.back());
-      open.pop_back();
-      for (const std::string& above : named_by[service]) {
-        if (reached.insert(above).second) open.push_back(above);
-      }
-    }
-    std::vector<std::size_t>& chains = affected_.emplace_back();
-    for (std::size_t chain = 0; chain < component_.chains.size(); ++chain) {
-      const bool all = slot.key.kind == kProxyDefaults;
-      if (all || reached.contains(ascii_lower(component_.chains[chain]))) chains.push_back(chain);
-    }
-  }
+std::vector<std::size_t> World::neighbours(std::size_t slot) const {
+  std::set<std::size_t> found;
+  for (std::size_t chain : chains_of_[slot]) found.insert(slots_of_[chain].begin(), slots_of_[chain].end());
+  found.erase(slot);
+  return {found.begin(), found.end()};
 }
 
-absl::StatusOr<DiscoveryChain> World::compile(std::size_t chain) const {
-  ChainRequest request;
-  request.service = component_.chains[chain];
-  request.cluster = cluster_;
-  return compile_chain(entries_, request);
+absl::StatusOr<DiscoveryChain> World::compile(std::size_t chain) {
+  ++looks_;
+  request_.service = component_.chains[chain];
+  return compile_chain(entries_, request_);
 }
 
 void World::set(std::size_t slot, std::uint8_t form) {
@@ -201,64 +261,72 @@ bool World::may_move(const Position& from, std::size_t slot, std::uint8_t form, 
     if (problem) *problem = std::string(text);
     return false;
   };
-  ++evaluations_;
   go_to(from);
   set(slot, form);
-  ChainHealth after = health;
+  std::vector<bool> compiles;
   bool all_compile = true;
-  for (std::size_t chain : affected_[slot]) {
+  for (std::size_t chain : chains_of_[slot]) {
     auto compiled = compile(chain);
-    after.compiles[chain] = compiled.ok();
+    compiles.push_back(compiled.ok());
     all_compile &= compiled.ok();
-    if (!compiled.ok() && health.compiles[chain]) {
-      return refuse(std::string(compiled.status().message()));
-    }
+    if (!compiled.ok() && health[chain]) return refuse(std::string(compiled.status().message()));
     if (!compiled.ok() || !traffic_) continue;
     for (const std::string& target : empty_targets(*compiled, *traffic_)) {
       if (!start_empty_[chain].contains(target)) return refuse("no passing instance of " + target);
     }
   }
-  // The chains that the server compiles for a write are among the affected ones: its own look is needed only where
-  // one of these was broken before, and still is.
+  // The chains that the server compiles for a write are among these: its own look is needed only where one of them was
+  // broken before and still is.
   if (!all_compile) {
-    const absl::Status accepted = check_entry_graph(entries_, component_.slots[slot].key, cluster_);
+    const absl::Status accepted = check_entry_graph(entries_, component_.slots[slot].key, request_.cluster);
     if (!accepted.ok()) return refuse(std::string(accepted.message()));
   }
-  health = std::move(after);
+  for (std::size_t i = 0; i < compiles.size(); ++i) health[chains_of_[slot][i]] = compiles[i];
   return true;
 }
 
-bool World::keeps_chains(const Position& position) { return first_complaint(position).empty(); }
-
-std::string World::first_complaint(const Position& position) {
+bool World::keeps_chains(const Position& position) {
   go_to(position);
   for (std::size_t chain = 0; chain < component_.chains.size(); ++chain) {
-    if (!start_health_.compiles[chain]) continue;
-    auto compiled = compile(chain);
-    if (!compiled.ok()) return std::string(compiled.status().message());
+    if (!keeps(chain)) return false;
   }
-  return "";
+  return true;
 }
 
-bool World::works_without(const EntryId& other, const Position& position, std::size_t slot) {
+bool World::keeps_chains(const Position& position, std::size_t slot) {
   go_to(position);
-  auto hidden = entries_.extract(other);
+  return std::ranges::all_of(chains_of_[slot], [&](std::size_t chain) { return keeps(chain); });
+}
+
+bool World::works_with(const EntryId& other, const EntryForm& form, const Position& position, std::size_t slot) {
+  const EntryForm before = form_at(other, position);
+  auto put = [&](const EntryForm& entry) {
+    if (entry) {
+      entries_[other] = *entry;
+    } else {
+      entries_.erase(other);
+    }
+  };
+  put(form);
   ChainHealth health = start_health_;
-  const bool works = !hidden.empty() && may_move(position, slot, kWanted, health, nullptr);
-  if (!hidden.empty()) entries_.insert(std::move(hidden));
+  const bool works = may_move(position, slot, kWanted, health, nullptr);
+  put(before);
   return works;
 }
 
-std::set<std::string> World::new_empty_targets(const Position& position) {
+EntryForm World::form_at(const EntryId& key, const Position& position) {
+  go_to(position);
+  return form_of(entries_, key);
+}
+
+std::set<std::string> World::new_empty_targets(const Position& position, std::size_t chain) {
   std::set<std::string> found;
   if (!traffic_) return found;
   go_to(position);
-  for (std::size_t chain = 0; chain < component_.chains.size(); ++chain) {
-    auto compiled = compile(chain);
-    if (!compiled.ok()) continue;
-    for (const std::string& target : empty_targets(*compiled, *traffic_)) {
-      if (!start_empty_[chain].contains(target)) found.insert(target);
-    }
+  auto compiled = compile(chain);
+  if (!compiled.ok()) return found;
+  for (const std::string& target : empty_targets(*compiled, *traffic_)) {
+    if (!start_empty_[chain].contains(target)) found.insert(target);
   }
   return found;
 }

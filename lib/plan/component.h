@@ -45,16 +45,16 @@ std::vector<Component> divide(const EntryMap& actual, const std::vector<Write>& 
 // Where a component stands: the form of each slot.
 using Position = std::vector<std::uint8_t>;
 
+// Where everything is as it is wanted, but for what is held.
+Position wanted_position(const Component& component);
+
 // How the chains of a component fare, in the order of Component::chains.
-struct ChainHealth {
-  std::vector<bool> compiles{};
-  friend bool operator==(const ChainHealth&, const ChainHealth&) = default;
-};
+using ChainHealth = std::vector<bool>;  // whether it compiles
 
 // A component that moves from position to position; knows which moves are safe.
 class World {
  public:
-  // `traffic` may be null: then every target counts as served.
+  // `traffic` may be null: then every target counts as served. Both are referred to.
   World(const Component& component, const ClusterIdentity& cluster, const Traffic* traffic);
 
   Position start() const { return Position(component_.slots.size(), kNow); }
@@ -65,34 +65,40 @@ class World {
   // state of `from` to that after the move; on refusal it stays and `problem` says why.
   bool may_move(const Position& from, std::size_t slot, std::uint8_t form, ChainHealth& health, std::string* problem);
 
-  // Chains that compile now and would not where every slot has the form it has in `position`.
+  // Whether every chain that compiles now compiles in `position`: of all, or of those that a slot can change.
   bool keeps_chains(const Position& position);
-  // The empty targets that chains give traffic to in `position` and do not give any now.
-  std::set<std::string> new_empty_targets(const Position& position);
+  bool keeps_chains(const Position& position, std::size_t slot);
+  // The empty targets that a chain gives traffic to in `position` and does not give any now.
+  std::set<std::string> new_empty_targets(const Position& position, std::size_t chain);
+  // Whether `slot` could take what is wanted in `position` if the entry `other` had this form.
+  bool works_with(const EntryId& other, const EntryForm& form, const Position& position, std::size_t slot);
+  // The form of an entry of the component in `position`.
+  EntryForm form_at(const EntryId& key, const Position& position);
 
-  // The first chain, with its complaint, that compiles now and would not in `position` once `slot` has `form`.
-  std::string first_complaint(const Position& position);
+  // The chains that may come past a slot's entry, and the slots whose entries a chain may come past.
+  const std::vector<std::size_t>& chains_of(std::size_t slot) const { return chains_of_[slot]; }
+  const std::vector<std::size_t>& slots_of(std::size_t chain) const { return slots_of_[chain]; }
+  // Slots that share a chain with this one.
+  std::vector<std::size_t> neighbours(std::size_t slot) const;
 
-  // Whether `slot` could take what is wanted in `position` if the entry `other` were not there.
-  bool works_without(const EntryId& other, const Position& position, std::size_t slot);
-
-  std::size_t evaluations() const { return evaluations_; }
+  std::size_t looks() const { return looks_; }
 
  private:
   void go_to(const Position& position);
   void set(std::size_t slot, std::uint8_t form);
-  absl::StatusOr<DiscoveryChain> compile(std::size_t chain) const;
-  void find_affected();
+  absl::StatusOr<DiscoveryChain> compile(std::size_t chain);
+  bool keeps(std::size_t chain) { return !start_health_[chain] || compile(chain).ok(); }
 
   const Component& component_;
-  ClusterIdentity cluster_;
   const Traffic* traffic_;
+  ChainRequest request_;
   EntryMap entries_;
   Position position_;
-  std::vector<std::vector<std::size_t>> affected_;  // by slot: the chains that may come past its entry
+  std::vector<std::vector<std::size_t>> chains_of_;
+  std::vector<std::vector<std::size_t>> slots_of_;
   ChainHealth start_health_;
   std::vector<std::set<std::string>> start_empty_;  // by chain
-  std::size_t evaluations_ = 0;
+  std::size_t looks_ = 0;                           // chains compiled
 };
 
 }  // namespace convergence::plan

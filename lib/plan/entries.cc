@@ -112,28 +112,21 @@ absl::StatusOr<Differences> compare(const std::vector<ConfigEntry>& desired, con
   return out;
 }
 
-Position wanted_position(const Component& component) {
-  Position wanted(component.slots.size(), kNow);
-  for (std::size_t slot = 0; slot < wanted.size(); ++slot) {
-    if (component.slots[slot].changed && !component.slots[slot].forced) wanted[slot] = kWanted;
-  }
-  return wanted;
-}
-
-// Which write to leave out so that fewer empty targets get traffic: splitters before routers before the rest, and
-// sooner one whose absence breaks no chain.
-std::optional<std::size_t> choose_to_hold(const Component& component, World& world, std::size_t empty_now) {
+// Which write to leave out so that a chain gives traffic to fewer empty targets: splitters before routers before the
+// rest, and sooner one whose absence breaks no chain.
+std::optional<std::size_t> choose_to_hold(const Component& component, World& world, std::size_t chain,
+                                          std::size_t empty_now) {
   constexpr std::string_view kKinds[] = {kServiceSplitter, kServiceRouter, kServiceResolver, kServiceDefaults,
                                          kProxyDefaults};
   const Position wanted = wanted_position(component);
   for (bool only_harmless : {true, false}) {
     for (std::string_view kind : kKinds) {
-      for (std::size_t slot = 0; slot < wanted.size(); ++slot) {
+      for (std::size_t slot : world.slots_of(chain)) {
         if (wanted[slot] != kWanted || component.slots[slot].key.kind != kind) continue;
         Position tried = wanted;
         tried[slot] = kNow;
-        if (only_harmless && !world.keeps_chains(tried)) continue;
-        if (world.new_empty_targets(tried).size() < empty_now) return slot;
+        if (only_harmless && !world.keeps_chains(tried, slot)) continue;
+        if (world.new_empty_targets(tried, chain).size() < empty_now) return slot;
       }
     }
   }
@@ -149,20 +142,34 @@ void hold(Component& component, std::size_t slot, const std::set<std::string>& t
                                  label(one.key), fmt::join(targets, ", "))));
 }
 
-// Entries that would send traffic where nobody serves it stay as they are, until none is left that would.
-void hold_for_instances(Component& component, World& world, std::vector<Held>& out) {
+// Whether something was held for the sake of this chain.
+bool hold_for_chain(Component& component, World& world, std::size_t chain, std::vector<Held>& out) {
+  bool any = false;
   for (;;) {
-    const std::set<std::string> empty = world.new_empty_targets(wanted_position(component));
-    if (empty.empty()) return;
-    if (auto slot = choose_to_hold(component, world, empty.size())) {
+    const std::set<std::string> empty = world.new_empty_targets(wanted_position(component), chain);
+    if (empty.empty()) return any;
+    if (auto slot = choose_to_hold(component, world, chain, empty.size())) {
       hold(component, *slot, empty, out);
+      any = true;
       continue;
     }
     // No single one makes the difference.
-    for (std::size_t slot = 0; slot < component.slots.size(); ++slot) {
-      if (component.slots[slot].changed && !component.slots[slot].forced) hold(component, slot, empty, out);
+    for (std::size_t slot : world.slots_of(chain)) {
+      if (!component.slots[slot].changed || component.slots[slot].forced) continue;
+      hold(component, slot, empty, out);
+      any = true;
     }
-    return;
+    return any;
+  }
+}
+
+// Entries that would send traffic where nobody serves it stay as they are, until none is left that would.
+void hold_for_instances(Component& component, World& world, std::vector<Held>& out) {
+  for (bool again = true; again;) {
+    again = false;
+    for (std::size_t chain = 0; chain < component.chains.size(); ++chain) {
+      again |= hold_for_chain(component, world, chain, out);
+    }
   }
 }
 
@@ -250,7 +257,7 @@ absl::StatusOr<EntryPlan> plan_entries(const std::vector<ConfigEntry>& desired, 
   plan.held = std::move(differences.held);
   for (Component& component : divide(actual, differences.writes, differences.may_move, options.cluster.dialect)) {
     World world(component, options.cluster, traffic);
-    hold_for_instances(component, world, plan.held);
+    if (traffic) hold_for_instances(component, world, plan.held);
     const Order order = find_order(component, world);
     hold_obstacles(component, order, plan.held);
     if (order.moves.empty()) continue;

@@ -6,6 +6,7 @@
 #include <set>
 #include <tuple>
 #include <utility>
+#include <variant>
 
 namespace convergence::plan {
 namespace {
@@ -45,8 +46,8 @@ class ShortestOrder {
     nodes_.push_back({world_.start(), world_.start_health(), 0, {}, 0});
     seen_.insert(nodes_.front().position);
     expand(0);
-    const std::size_t limit = world_.evaluations() + kMaxLooks;
-    while (!queue_.empty() && world_.evaluations() < limit) {
+    const std::size_t limit = world_.looks() + kMaxLooks;
+    while (!queue_.empty() && world_.looks() < limit) {
       const Edge edge = queue_.top();
       queue_.pop();
       Node next = nodes_[edge.from];
@@ -84,17 +85,16 @@ class ShortestOrder {
   };
 
   void expand(std::size_t from) {
-    const Position position = nodes_[from].position;
+    Position position = nodes_[from].position;
     for (std::size_t slot = 0; slot < position.size(); ++slot) {
       if (component_.slots[slot].forced) continue;
       for (std::size_t form = kNow; form < component_.slots[slot].forms.size(); ++form) {
         if (form == position[slot] || (form == kNow && position[slot] == kWanted)) continue;
         if (!component_.slots[slot].changed && form == kWanted) continue;  // [0] and [1] are one
-        Position next = position;
-        next[slot] = static_cast<std::uint8_t>(form);
-        if (seen_.contains(next)) continue;
-        const std::size_t needed = distance(component_, next);
-        queue_.push({nodes_[from].writes + 1 + needed, needed, number_++, from, {slot, next[slot]}});
+        const std::uint8_t before = std::exchange(position[slot], static_cast<std::uint8_t>(form));
+        const std::size_t needed = distance(component_, position);
+        queue_.push({nodes_[from].writes + 1 + needed, needed, number_++, from, {slot, position[slot]}});
+        position[slot] = before;
       }
     }
   }
@@ -115,7 +115,7 @@ class ShortestOrder {
 };
 
 // Writes what can be written, again and again; where that stops, lets one entry make way for another, each at most
-// once.
+// once. What was refused is tried again when an entry that shares a chain with it has moved.
 class MadeOrder {
  public:
   MadeOrder(const Component& component, World& world)
@@ -123,14 +123,17 @@ class MadeOrder {
         world_(world),
         position_(world.start()),
         health_(world.start_health()),
-        moved_(component.slots.size(), false) {}
+        made_way_(component.slots.size(), false),
+        refused_(component.slots.size(), false),
+        hopeless_(component.slots.size(), false) {}
 
   void write_what_can_be() {
     for (bool again = true; again;) {
       again = false;
       for (bool late : {false, true}) {  // entries that have made way come back last
         for (std::size_t slot = 0; slot < position_.size(); ++slot) {
-          if (open(slot) && moved_[slot] == late) again |= take(slot, kWanted);
+          if (!is_open(slot) || refused_[slot] || made_way_[slot] != late) continue;
+          again |= take(slot, target_of(slot));
         }
         if (again) break;
       }
@@ -138,12 +141,10 @@ class MadeOrder {
   }
 
   void make_way() {
-    while (!arrived(component_, position_)) {
-      if (!make_way_for_one()) {
-        make_way_for_all();
-        write_what_can_be();
-        return;
-      }
+    while (!done() && make_way_for_one()) write_what_can_be();
+    for (std::string_view kind : {kServiceRouter, kServiceSplitter, kServiceResolver, kServiceDefaults}) {
+      if (done()) return;
+      make_way_for_all(kind);
       write_what_can_be();
     }
   }
@@ -154,70 +155,94 @@ class MadeOrder {
   const ChainHealth& health() const { return health_; }
 
  private:
-  bool open(std::size_t slot) const {
-    const Slot& one = component_.slots[slot];
-    return !one.forced && position_[slot] != kWanted && (one.changed || position_[slot] != kNow);
+  std::uint8_t target_of(std::size_t slot) const { return component_.slots[slot].changed ? kWanted : kNow; }
+
+  bool is_open(std::size_t slot) const {
+    return !component_.slots[slot].forced && position_[slot] != kWanted && position_[slot] != target_of(slot);
   }
 
   bool take(std::size_t slot, std::uint8_t form) {
-    if (!world_.may_move(position_, slot, form, health_, nullptr)) return false;
+    if (!world_.may_move(position_, slot, form, health_, nullptr)) {
+      if (form == target_of(slot)) refused_[slot] = true;
+      return false;
+    }
     position_[slot] = form;
     moves_.push_back({slot, form});
+    refused_[slot] = false;
+    for (std::size_t other : world_.neighbours(slot)) refused_[other] = hopeless_[other] = false;
     return true;
   }
 
-  // A form in between after which a write works that did not before.
+  // A form in between, of an entry nearby, after which a write works that was refused.
   bool make_way_for_one() {
-    for (std::size_t slot = 0; slot < position_.size(); ++slot) {
-      if (moved_[slot] || component_.slots[slot].forced) continue;
-      for (std::size_t form = kWanted + 1; form < component_.slots[slot].forms.size(); ++form) {
-        ChainHealth health = health_;
-        if (!world_.may_move(position_, slot, static_cast<std::uint8_t>(form), health, nullptr)) continue;
-        Position after = position_;
-        after[slot] = static_cast<std::uint8_t>(form);
-        if (!unlocks(after, health, slot)) continue;
-        moved_[slot] = true;
-        return take(slot, static_cast<std::uint8_t>(form));
+    for (std::size_t stuck = 0; stuck < position_.size(); ++stuck) {
+      if (!is_open(stuck) || hopeless_[stuck]) continue;
+      for (std::size_t slot : world_.neighbours(stuck)) {
+        if (make_way_for(stuck, slot)) return true;
       }
+      if (make_way_for(stuck, stuck)) return true;
+      hopeless_[stuck] = true;
     }
     return false;
   }
 
-  bool unlocks(const Position& after, const ChainHealth& health, std::size_t moved) {
-    for (std::size_t slot = 0; slot < position_.size(); ++slot) {
-      if (slot == moved || !open(slot)) continue;
+  bool make_way_for(std::size_t stuck, std::size_t slot) {
+    if (made_way_[slot] || component_.slots[slot].forced || position_[slot] == kWanted) return false;
+    for (std::size_t form = kWanted + 1; form < component_.slots[slot].forms.size(); ++form) {
+      const auto between = static_cast<std::uint8_t>(form);
+      ChainHealth health = health_;
+      if (!world_.may_move(position_, slot, between, health, nullptr)) continue;
+      Position after = position_;
+      after[slot] = between;
+      if (!(slot == stuck ? unlocks_other(after, health, slot)
+                          : world_.may_move(after, stuck, target_of(stuck), health, nullptr))) {
+        continue;
+      }
+      made_way_[slot] = true;
+      return take(slot, between);
+    }
+    return false;
+  }
+
+  bool unlocks_other(const Position& after, const ChainHealth& health, std::size_t moved) {
+    return std::ranges::any_of(world_.neighbours(moved), [&](std::size_t slot) {
       ChainHealth tried = health;
-      if (world_.may_move(after, slot, kWanted, tried, nullptr)) return true;
-    }
-    return false;
+      return is_open(slot) && world_.may_move(after, slot, target_of(slot), tried, nullptr);
+    });
   }
 
-  // Outermost first: routers, splitters, then what they stand on.
-  void make_way_for_all() {
-    for (std::size_t i = position_.size(); i > 0; --i) {
-      const std::size_t slot = i - 1;
-      if (moved_[slot] || component_.slots[slot].forced || position_[slot] == kWanted) continue;
+  // The entries of a kind that share a chain with a write that was refused.
+  void make_way_for_all(std::string_view kind) {
+    for (std::size_t slot = 0; slot < position_.size(); ++slot) {
+      if (component_.slots[slot].key.kind != kind || made_way_[slot] || component_.slots[slot].forced) continue;
+      if (position_[slot] == kWanted || !near_refused(slot)) continue;
       for (std::size_t form = kWanted + 1; form < component_.slots[slot].forms.size(); ++form) {
         if (!take(slot, static_cast<std::uint8_t>(form))) continue;
-        moved_[slot] = true;
+        made_way_[slot] = true;
         break;
       }
     }
+  }
+
+  bool near_refused(std::size_t slot) const {
+    return is_open(slot) ||
+           std::ranges::any_of(world_.neighbours(slot), [&](std::size_t other) { return is_open(other); });
   }
 
   const Component& component_;
   World& world_;
   Position position_;
   ChainHealth health_;
-  std::vector<bool> moved_;
+  std::vector<bool> made_way_;
+  std::vector<bool> refused_;   // and nothing nearby has moved since
+  std::vector<bool> hopeless_;  // no single entry nearby can make way for it
   std::vector<Move> moves_;
 };
 
 // The entry without which, or in another form of which, the write would work.
 std::optional<EntryId> find_other(const Component& component, World& world, const Position& position,
                                   const ChainHealth& health, std::size_t stuck) {
-  for (std::size_t slot = 0; slot < position.size(); ++slot) {
-    if (slot == stuck) continue;
+  for (std::size_t slot : world.neighbours(stuck)) {
     for (std::size_t form = 0; form < component.slots[slot].forms.size(); ++form) {
       if (form == position[slot]) continue;
       Position tried = position;
@@ -232,11 +257,35 @@ std::optional<EntryId> find_other(const Component& component, World& world, cons
 // An entry that we may not move, without which the write would work.
 std::optional<EntryId> find_fixed_other(const Component& component, World& world, const Position& position,
                                         std::size_t stuck) {
-  for (const auto& item : component.entries) {
-    const EntryId& key = item.first;
-    const bool is_slot = std::ranges::any_of(component.slots, [&](const Slot& slot) { return slot.key == key; });
-    if (is_slot) continue;
-    if (world.works_without(key, position, stuck)) return key;
+  for (const auto& [key, entry] : component.entries) {
+    const bool is_slot = std::ranges::any_of(component.slots, [&k = key](const Slot& slot) { return slot.key == k; });
+    if (!is_slot && world.works_with(key, std::nullopt, position, stuck)) return key;
+  }
+  return std::nullopt;
+}
+
+EntryForm with_protocol(const ConfigEntry& entry, const char* protocol) {
+  ConfigEntry other = entry;
+  if (auto* defaults = std::get_if<ServiceDefaults>(&other.body)) defaults->protocol = protocol;
+  if (auto* defaults = std::get_if<ProxyDefaults>(&other.body)) {
+    defaults->config = Json(Json::Object{}).set("protocol", protocol);
+  }
+  return EntryForm(std::move(other));
+}
+
+// Defaults under whose protocol, whether they are written or not, the write cannot work, and under another could.
+std::optional<EntryId> find_protocol_other(const Component& component, World& world, const Position& position,
+                                           std::size_t stuck) {
+  std::set<EntryId> keys;
+  for (const auto& [key, entry] : component.entries) keys.insert(key);
+  for (const Slot& slot : component.slots) keys.insert(slot.key);
+  for (const EntryId& key : keys) {
+    if (key.kind != kServiceDefaults && key.kind != kProxyDefaults) continue;
+    const EntryForm now = world.form_at(key, position);
+    if (!now || key == component.slots[stuck].key) continue;
+    for (const char* protocol : {"http", "grpc", "tcp"}) {
+      if (world.works_with(key, with_protocol(**now, protocol), position, stuck)) return key;
+    }
   }
   return std::nullopt;
 }
@@ -253,11 +302,7 @@ Order find_order(const Component& component, World& world) {
   if (changed > kMaxSearched) plain.write_what_can_be();
   if (plain.done()) return {plain.moves(), {}};
 
-  Position wanted = world.start();
-  for (std::size_t slot = 0; slot < wanted.size(); ++slot) {
-    if (component.slots[slot].changed && !component.slots[slot].forced) wanted[slot] = kWanted;
-  }
-  const bool possible = world.keeps_chains(wanted);
+  const bool possible = world.keeps_chains(wanted_position(component));
   if (possible && changed <= kMaxSearched) {
     if (auto moves = ShortestOrder(component, world).run()) return {*std::move(moves), {}};
   }
@@ -271,14 +316,17 @@ Order find_order(const Component& component, World& world) {
   // No way to all of it: what can be written without a form in between, and what stands in the way of the rest.
   plain.write_what_can_be();
   order.moves = plain.moves();
+  const std::size_t explained_until = world.looks() + kMaxLooks;
   for (std::size_t slot = 0; slot < component.slots.size(); ++slot) {
     if (!component.slots[slot].changed || component.slots[slot].forced || plain.position()[slot] == kWanted) continue;
     Obstacle obstacle;
     obstacle.slot = slot;
     ChainHealth health = plain.health();
     world.may_move(plain.position(), slot, kWanted, health, &obstacle.problem);
+    const bool look_further = world.looks() < explained_until;
     obstacle.other = find_other(component, world, plain.position(), plain.health(), slot);
-    if (!obstacle.other) obstacle.other = find_fixed_other(component, world, plain.position(), slot);
+    if (!obstacle.other && look_further) obstacle.other = find_fixed_other(component, world, plain.position(), slot);
+    if (!obstacle.other && look_further) obstacle.other = find_protocol_other(component, world, plain.position(), slot);
     order.obstacles.push_back(std::move(obstacle));
   }
   return order;
