@@ -56,6 +56,19 @@ TEST_CASE("the first failure ends it; what ends later is ignored") {
   CHECK_ERROR(bench.ended[0], ErrorKind::kUnreachable, "no connection");
 }
 
+// A call that holds the gather, as reads do, would keep it alive for ever.
+TEST_CASE("what is added after a failure is let go of") {
+  Bench bench;
+  bench.add();
+  bench.add();
+  bench.run();
+  bench.open[0](make_error(ErrorKind::kUnreachable, "no connection"));
+  bench.gather->add([gather = bench.gather](Gather::Done) {});
+  CHECK(bench.gather.use_count() == 2);  // the second call's done, and the bench
+  bench.open.clear();
+  CHECK(bench.gather.use_count() == 1);
+}
+
 TEST_CASE("calls that end at once neither recurse nor get lost, and may add others") {
   int calls = 0;
   int ends = 0;
