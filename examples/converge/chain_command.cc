@@ -67,7 +67,7 @@ class Tree {
       for (std::size_t i = 0; i < router->routes.size(); ++i) {
         const ChainRoute& route = router->routes[i];
         const bool last = i + 1 == router->routes.size();
-        line(indent, last, fmt::format("{}, {}", match_text(route.definition), retry_text(route.definition)));
+        line(indent, last, fmt::format("{}, {}", match_text(*route.definition), retry_text(*route.definition)));
         draw_node(route.next_node, indent + (last ? "   " : "│  "));
       }
     } else if (const auto* splitter = std::get_if<SplitterNode>(&found->second.body)) {

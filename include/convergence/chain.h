@@ -86,7 +86,7 @@ struct ChainRequest {
 };
 
 struct ChainRoute {
-  Route definition{};
+  Shared<Route> definition{};  // as stored; the catch-all's at the end is made up
   std::string next_node{};
   friend bool operator==(const ChainRoute&, const ChainRoute&) = default;
 };
@@ -94,6 +94,9 @@ struct ChainRoute {
 struct ChainSplit {
   std::int32_t weight = 0;  // hundredths of a percent
   std::string next_node{};
+  // Dialect kCurrent: the leg as configured; of a leg that came up from an inner splitter that one's, with the header
+  // modifiers of the legs above merged in (discovery-chain.md (b3)).
+  std::optional<Shared<Split>> definition{};
   friend bool operator==(const ChainSplit&, const ChainSplit&) = default;
 };
 
@@ -104,6 +107,7 @@ struct RouterNode {
 
 struct SplitterNode {
   std::vector<ChainSplit> splits{};
+  std::optional<LoadBalancer> load_balancer{};  // kCurrent
   friend bool operator==(const SplitterNode&, const SplitterNode&) = default;
 };
 
@@ -112,6 +116,10 @@ struct ResolverNode {
   bool is_default = false;
   std::string target{};
   std::vector<std::string> failover_targets{};
+  // kCurrent, all below.
+  Duration request_timeout{0};
+  std::optional<FailoverPolicy> failover_policy{};
+  std::optional<LoadBalancer> load_balancer{};
   friend bool operator==(const ResolverNode&, const ResolverNode&) = default;
 };
 
@@ -130,8 +138,14 @@ struct ChainTarget {
   std::string mesh_gateway_mode{};
   ResolverSubset subset{};
   bool external = false;
-  std::string sni{};
-  std::string name{};
+  std::string sni{};   // empty for a peer's
+  std::string name{};  // empty for a peer's
+  // kCurrent, all below.
+  std::string partition{};
+  std::string peer{};
+  TransparentProxy transparent_proxy{};
+  Duration connect_timeout{0};
+  std::optional<LocalityPriority> prioritize_by_locality{};
   friend bool operator==(const ChainTarget&, const ChainTarget&) = default;
 };
 
@@ -145,6 +159,12 @@ struct DiscoveryChain {
   std::string start_node{};
   std::map<std::string, ChainNode> nodes{};  // by "<type>:<name>"
   std::map<std::string, ChainTarget> targets{};
+  Dialect dialect = Dialect::k1_8;  // whose shape it has
+  // kCurrent, all below.
+  std::string partition{};
+  bool is_default = false;
+  std::map<std::string, std::string> service_meta{};
+  Json::Array envoy_extensions{};
   friend bool operator==(const DiscoveryChain&, const DiscoveryChain&) = default;
 };
 

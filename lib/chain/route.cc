@@ -80,7 +80,7 @@ absl::StatusOr<const ChainNode*> choose_route(const DiscoveryChain& chain, const
                                               RouteResult& out) {
   for (std::size_t i = 0; i < router.routes.size(); ++i) {
     const ChainRoute& candidate = router.routes[i];
-    CVG_ASSIGN_OR_RETURN(const MatchResult match, match_route(candidate.definition, request));
+    CVG_ASSIGN_OR_RETURN(const MatchResult match, match_route(*candidate.definition, request));
     if (!match.matches) {
       out.why.push_back(fmt::format("router {}: route {} does not match: not {}", node.name, i, match.why));
       continue;
@@ -88,7 +88,7 @@ absl::StatusOr<const ChainNode*> choose_route(const DiscoveryChain& chain, const
     out.why.push_back(
         fmt::format("router {}: route {} matches: {}; to {}", node.name, i, match.why, candidate.next_node));
     out.route = static_cast<int>(i);
-    apply_destination(candidate.definition, out);
+    apply_destination(*candidate.definition, out);
     return find_node(chain, candidate.next_node);
   }
   Json detail;

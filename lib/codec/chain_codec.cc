@@ -13,10 +13,13 @@ namespace convergence::codec {
 // Newer servers say more than DiscoveryChain holds; it is ignored, since nobody writes a chain back.
 
 absl::Status decode(const Json& json, const Place& place, ChainRoute& out) {
-  return ObjectReader(json, place)
-      .required("Definition", out.definition)
-      .required("NextNode", out.next_node)
-      .finish_ignoring();
+  Route definition;
+  const absl::Status status = ObjectReader(json, place)
+                                  .required("Definition", definition)
+                                  .required("NextNode", out.next_node)
+                                  .finish_ignoring();
+  out.definition = std::move(definition);
+  return status;
 }
 
 absl::Status decode(const Json& json, const Place& place, ChainSplit& out) {
@@ -98,7 +101,7 @@ absl::Status decode(const Json& json, const Place& place, DiscoveryChain& out) {
 // ---- writing, in the order of the server (discovery-chain.md (c)) --------------------------------------------
 
 Json encode(const ChainRoute& route) {
-  return ObjectWriter().put("Definition", encode(route.definition)).put("NextNode", route.next_node).take();
+  return ObjectWriter().put("Definition", encode(*route.definition)).put("NextNode", route.next_node).take();
 }
 
 Json encode(const ChainSplit& split) {

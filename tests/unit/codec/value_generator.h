@@ -419,7 +419,9 @@ class ValueGenerator {
   }
 
   RouteDestination destination() {
-    return {text(), text(), text(), text(), duration(), uint32(), flag(), codes(), unknown()};
+    RouteDestination out{text(), text(), text(), text(), duration(), uint32(), flag(), codes()};
+    out.unknown = unknown();
+    return out;
   }
 
   HttpMatch http_match() {
@@ -456,9 +458,15 @@ class ValueGenerator {
     return out;
   }
 
+  Split split() {
+    Split out{percent(), text(), text(), text()};
+    out.unknown = unknown();
+    return out;
+  }
+
   ServiceSplitter splitter() {
     ServiceSplitter out;
-    for (std::uint64_t i = below(4); i > 0; --i) out.splits.push_back({percent(), text(), text(), text(), unknown()});
+    for (std::uint64_t i = below(4); i > 0; --i) out.splits.push_back(split());
     out.unknown = unknown();
     return out;
   }
@@ -469,9 +477,15 @@ class ValueGenerator {
     ServiceResolver out;
     out.default_subset = text();
     for (std::uint64_t i = below(3); i > 0; --i) out.subsets[text()] = subset();
-    if (flag()) out.redirect = ResolverRedirect{text(), text(), text(), text(), unknown()};
-    for (std::uint64_t i = below(3); i > 0; --i)
-      out.failover[text()] = {text(), text(), text(), text_list(), unknown()};
+    if (flag()) {
+      out.redirect = ResolverRedirect{text(), text(), text(), text()};
+      out.redirect->unknown = unknown();
+    }
+    for (std::uint64_t i = below(3); i > 0; --i) {
+      ResolverFailover section{text(), text(), text(), text_list()};
+      section.unknown = unknown();
+      out.failover[text()] = std::move(section);
+    }
     out.connect_timeout = duration();
     out.unknown = unknown();
     return out;
@@ -486,7 +500,7 @@ class ValueGenerator {
         break;
       case 1: {
         SplitterNode node;
-        for (std::uint64_t i = below(4); i > 0; --i) node.splits.push_back({percent(), text()});
+        for (std::uint64_t i = below(4); i > 0; --i) node.splits.push_back({percent(), text(), {}});
         out.body = node;
         break;
       }
