@@ -2,33 +2,92 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string_view>
-#include <utility>
 #include <variant>
 
 #include "lib/base/ascii.h"
+#include "lib/chain/entry_parts.h"
 
 namespace convergence {
+
+std::string EntryPlace::text() const {
+  if (above == nullptr) return std::string(member);
+  std::string out = above->text();
+  if (!out.empty()) out += '.';
+  out += member;
+  if (index >= 0) out += fmt::format("[{}]", index);
+  if (index < 0 && key.data() != nullptr) out += fmt::format("[{}]", key);
+  return out;
+}
+
 namespace {
 
 using Names = std::vector<std::string>;
 
-std::string join(std::string_view where, std::string_view member) {
-  return where.empty() ? std::string(member) : fmt::format("{}.{}", where, member);
+// The members that came after Consul 1.8 and are set: the one list of them. A part without any has none here.
+template <typename Part, typename Add>
+void newer_members(const Part&, Add) {}
+template <typename Add>
+void newer_members(const HttpMatch& part, Add add) {
+  add("CaseInsensitive", part.case_insensitive);
 }
-
-void add_names(Names& out, std::string_view where, const Json::Object& unknown) {
-  for (const Json::Member& member : unknown) out.push_back(join(where, member.name));
+template <typename Add>
+void newer_members(const RouteDestination& part, Add add) {
+  add("Partition", !part.partition.empty());
+  add("IdleTimeout", part.idle_timeout != Duration{0});
+  add("RetryOn", !part.retry_on.empty());
+  add("RequestHeaders", part.request_headers.has_value());
+  add("ResponseHeaders", part.response_headers.has_value());
 }
-
-template <typename Item>
-void add_items(Names& out, std::string_view where, const std::vector<Item>& items) {
-  for (std::size_t i = 0; i < items.size(); ++i) add_names(out, fmt::format("{}[{}]", where, i), items[i].unknown);
+template <typename Add>
+void newer_members(const Split& part, Add add) {
+  add("Partition", !part.partition.empty());
+  add("RequestHeaders", part.request_headers.has_value());
+  add("ResponseHeaders", part.response_headers.has_value());
 }
-
-template <typename Item>
-void add_items(Names& out, std::string_view where, const std::map<std::string, Item>& items) {
-  for (const auto& [key, item] : items) add_names(out, fmt::format("{}[{}]", where, key), item.unknown);
+template <typename Add>
+void newer_members(const ResolverRedirect& part, Add add) {
+  add("Partition", !part.partition.empty());
+  add("Peer", !part.peer.empty());
+  add("SamenessGroup", !part.sameness_group.empty());
+}
+template <typename Add>
+void newer_members(const ResolverFailover& part, Add add) {
+  add("Targets", !part.targets.empty());
+  add("Policy", part.policy.has_value());
+  add("SamenessGroup", !part.sameness_group.empty());
+}
+template <typename Add>
+void newer_members(const ServiceResolver& part, Add add) {
+  add("RequestTimeout", part.request_timeout != Duration{0});
+  add("LoadBalancer", part.load_balancer.has_value());
+  add("PrioritizeByLocality", part.prioritize_by_locality.has_value());
+}
+template <typename Add>
+void newer_members(const ProxyDefaults& part, Add add) {
+  add("Mode", !part.mode.empty());
+  add("TransparentProxy", part.transparent_proxy.has_value());
+  add("MutualTLSMode", !part.mutual_tls_mode.empty());
+  add("AccessLogs", !part.access_logs.is_null());
+  add("EnvoyExtensions", !part.envoy_extensions.empty());
+  add("FailoverPolicy", part.failover_policy.has_value());
+  add("PrioritizeByLocality", part.prioritize_by_locality.has_value());
+}
+template <typename Add>
+void newer_members(const ServiceDefaults& part, Add add) {
+  add("Mode", !part.mode.empty());
+  add("TransparentProxy", part.transparent_proxy.has_value());
+  add("MutualTLSMode", !part.mutual_tls_mode.empty());
+  add("UpstreamConfig", !part.upstream_config.is_null());
+  add("Destination", !part.destination.is_null());
+  add("MaxInboundConnections", part.max_inbound_connections != 0);
+  add("LocalConnectTimeoutMs", part.local_connect_timeout_ms != 0);
+  add("LocalRequestTimeoutMs", part.local_request_timeout_ms != 0);
+  add("BalanceInboundConnections", !part.balance_inbound_connections.empty());
+  add("RateLimits", !part.rate_limits.is_null());
+  add("EnvoyExtensions", !part.envoy_extensions.empty());
+  add("MaxRequestHeadersKB", part.max_request_headers_kb != 0);
 }
 
 // Expose is kept as the JSON it came as, so its members are told apart here. Spelling as the reader of entries leaves
@@ -36,10 +95,7 @@ void add_items(Names& out, std::string_view where, const std::map<std::string, I
 bool is_field(std::string_view member, std::initializer_list<std::string_view> fields) {
   std::string plain = ascii_lower(member);
   std::erase(plain, '_');
-  for (std::string_view field : fields) {
-    if (plain == field) return true;
-  }
-  return false;
+  return std::find(fields.begin(), fields.end(), plain) != fields.end();
 }
 
 void add_expose(Names& out, const Json& expose) {
@@ -58,48 +114,34 @@ void add_expose(Names& out, const Json& expose) {
     }
   }
   for (const Json::Member& member : *members) {
-    if (!is_field(member.name, {"checks", "paths"})) out.push_back(join("Expose", member.name));
+    if (!is_field(member.name, {"checks", "paths"})) out.push_back("Expose." + member.name);
   }
 }
 
-void add_route(Names& out, const std::string& where, const Route& route) {
-  if (route.match && route.match->http) {
-    const HttpMatch& http = *route.match->http;
-    const std::string inner = where + ".Match.HTTP";
-    add_items(out, inner + ".Header", http.header);
-    add_items(out, inner + ".QueryParam", http.query_param);
-    add_names(out, inner, http.unknown);
-  }
-  if (route.match) add_names(out, where + ".Match", route.match->unknown);
-  if (route.destination) add_names(out, where + ".Destination", route.destination->unknown);
-  add_names(out, where, route.unknown);
-}
-
-struct Adder {
+struct Collector {
+  static constexpr bool newer = false;
   Names& out;
 
-  void operator()(const OpaqueEntry&) const {}
-  void operator()(const ProxyDefaults& body) const {
-    add_expose(out, body.expose);
-    add_names(out, "", body.unknown);
+  void add(const EntryPlace& at, std::string_view member) {
+    std::string where = at.text();
+    out.push_back(where.empty() ? std::string(member) : fmt::format("{}.{}", where, member));
   }
-  void operator()(const ServiceDefaults& body) const {
-    add_expose(out, body.expose);
-    add_names(out, "", body.unknown);
+
+  template <typename Part>
+  void operator()(const EntryPlace& at, const Part& part) {
+    if constexpr (requires { part.expose; }) add_expose(out, part.expose);
+    for (const Json::Member& member : part.unknown) add(at, member.name);
+    newer_members(part, [&](std::string_view member, bool is_set) {
+      if (is_set) add(at, member);
+    });
   }
-  void operator()(const ServiceRouter& body) const {
-    for (std::size_t i = 0; i < body.routes.size(); ++i) add_route(out, fmt::format("Routes[{}]", i), body.routes[i]);
-    add_names(out, "", body.unknown);
-  }
-  void operator()(const ServiceSplitter& body) const {
-    add_items(out, "Splits", body.splits);
-    add_names(out, "", body.unknown);
-  }
-  void operator()(const ServiceResolver& body) const {
-    add_items(out, "Subsets", body.subsets);
-    if (body.redirect) add_names(out, "Redirect", body.redirect->unknown);
-    add_items(out, "Failover", body.failover);
-    add_names(out, "", body.unknown);
+};
+
+struct Forgetter {
+  static constexpr bool newer = true;
+  template <typename Part>
+  void operator()(const EntryPlace&, Part& part) {
+    std::erase_if(part.unknown, [](const Json::Member& member) { return member.value.is_null(); });
   }
 };
 
@@ -107,8 +149,14 @@ struct Adder {
 
 std::vector<std::string> unknown_members(const ConfigEntry& entry) {
   Names out;
-  std::visit(Adder{out}, entry.body);
+  Collector collector{out};
+  std::visit([&](const auto& body) { visit_parts(EntryPlace(), body, collector); }, entry.body);
   return out;
+}
+
+void forget_empty_members(ConfigEntry& entry) {
+  Forgetter forgetter;
+  std::visit([&](auto& body) { visit_parts(EntryPlace(), body, forgetter); }, entry.body);
 }
 
 }  // namespace convergence

@@ -67,10 +67,21 @@ void unwrap_inside(Json& json) {
   }
 }
 
-absl::Status decode_free_config(const Json& given, const Place& place, Json& out) {
-  const Json& json = unwrap(given);
-  if (!json.is_object()) return wrong_type(json, place, "an object");
-  out = json;
+// A list of objects stands for one with the members of all, the later ones over the earlier.
+absl::Status merge_config(const Json& json, const Place& place, Json& out) {
+  if (const Json::Array* items = json.as_array()) {
+    for (std::size_t i = 0; i < items->size(); ++i) CVG_RETURN_IF_ERROR(merge_config((*items)[i], place.item(i), out));
+    return absl::OkStatus();
+  }
+  const Json::Object* members = json.as_object();
+  if (!members) return wrong_type(json, place, "an object");
+  for (const Json::Member& member : *members) out.set(member.name, member.value);
+  return absl::OkStatus();
+}
+
+absl::Status decode_free_config(const Json& json, const Place& place, Json& out) {
+  out = Json(Json::Object{});
+  CVG_RETURN_IF_ERROR(merge_config(json, place, out));
   for (Json::Member& member : *out.as_object()) {
     while (is_list_of_one(member.value)) unwrap_once(member.value);
   }
@@ -146,9 +157,41 @@ Json expose_json(Expose expose, Json::Object& unknown) {
   return json;
 }
 
-// ---- parts ---------------------------------------------------------------------------------------------------
+// Documents that take no part in chains are kept as they come.
+absl::Status keep(const Json& json, const Place&, Json& out) {
+  out = json;
+  return absl::OkStatus();
+}
 
 }  // namespace
+
+// ---- parts ---------------------------------------------------------------------------------------------------
+
+absl::Status decode(const Json& json, const Place& place, HeaderModifiers& out) {
+  return ObjectReader(json, place, kLoose)
+      .optional("Add", out.add, weak_map(weak_text))
+      .optional("Set", out.set, weak_map(weak_text))
+      .optional("Remove", out.remove, weak_list(weak_text))
+      .finish(out.unknown);
+}
+
+absl::Status decode(const Json& json, const Place& place, TransparentProxy& out) {
+  return ObjectReader(json, place, kLoose)
+      .optional("OutboundListenerPort", out.outbound_listener_port, weak_int64)
+      .optional("DialedDirectly", out.dialed_directly, weak_bool)
+      .finish(out.unknown);
+}
+
+absl::Status decode(const Json& json, const Place& place, FailoverPolicy& out) {
+  return ObjectReader(json, place, kLoose)
+      .optional("Mode", out.mode, weak_text)
+      .optional("Regions", out.regions, weak_list(weak_text))
+      .finish(out.unknown);
+}
+
+absl::Status decode(const Json& json, const Place& place, LocalityPriority& out) {
+  return ObjectReader(json, place, kLoose).optional("Mode", out.mode, weak_text).finish(out.unknown);
+}
 
 absl::Status decode(const Json& json, const Place& place, HeaderMatch& out) {
   return ObjectReader(json, place, kLoose)
@@ -179,6 +222,7 @@ absl::Status decode(const Json& json, const Place& place, HttpMatch& out) {
       .optional("Header", out.header, weak_list(weak_object))
       .optional("QueryParam", out.query_param, weak_list(weak_object))
       .optional("Methods", out.methods, weak_list(weak_text))
+      .newer("CaseInsensitive", out.case_insensitive, weak_bool)
       .finish(out.unknown);
 }
 
@@ -196,6 +240,11 @@ absl::Status decode(const Json& json, const Place& place, RouteDestination& out)
       .optional("NumRetries", out.num_retries, weak_uint32)
       .optional("RetryOnConnectFailure", out.retry_on_connect_failure, weak_bool)
       .optional("RetryOnStatusCodes", out.retry_on_status_codes, weak_list(weak_uint32))
+      .newer("Partition", out.partition, weak_text)
+      .newer("IdleTimeout", out.idle_timeout, weak_duration)
+      .newer("RetryOn", out.retry_on, weak_list(weak_text))
+      .newer("RequestHeaders", out.request_headers, weak_object)
+      .newer("ResponseHeaders", out.response_headers, weak_object)
       .finish(out.unknown);
 }
 
@@ -212,6 +261,9 @@ absl::Status decode(const Json& json, const Place& place, Split& out) {
       .optional("Service", out.service, weak_text)
       .optional("ServiceSubset", out.service_subset, weak_text)
       .optional("Namespace", out.namespace_name, weak_text)
+      .newer("Partition", out.partition, weak_text)
+      .newer("RequestHeaders", out.request_headers, weak_object)
+      .newer("ResponseHeaders", out.response_headers, weak_object)
       .finish(out.unknown);
 }
 
@@ -228,6 +280,20 @@ absl::Status decode(const Json& json, const Place& place, ResolverRedirect& out)
       .optional("ServiceSubset", out.service_subset, weak_text)
       .optional("Namespace", out.namespace_name, weak_text)
       .optional("Datacenter", out.datacenter, weak_text)
+      .newer("Partition", out.partition, weak_text)
+      .newer("Peer", out.peer, weak_text)
+      .newer("SamenessGroup", out.sameness_group, weak_text)
+      .finish(out.unknown);
+}
+
+absl::Status decode(const Json& json, const Place& place, FailoverTarget& out) {
+  return ObjectReader(json, place, kLoose)
+      .optional("Service", out.service, weak_text)
+      .optional("ServiceSubset", out.service_subset, weak_text)
+      .optional("Partition", out.partition, weak_text)
+      .optional("Namespace", out.namespace_name, weak_text)
+      .optional("Datacenter", out.datacenter, weak_text)
+      .optional("Peer", out.peer, weak_text)
       .finish(out.unknown);
 }
 
@@ -237,6 +303,47 @@ absl::Status decode(const Json& json, const Place& place, ResolverFailover& out)
       .optional("ServiceSubset", out.service_subset, weak_text)
       .optional("Namespace", out.namespace_name, weak_text)
       .optional("Datacenters", out.datacenters, weak_list(weak_text))
+      .newer("Targets", out.targets, weak_list(weak_object))
+      .newer("Policy", out.policy, weak_object)
+      .newer("SamenessGroup", out.sameness_group, weak_text)
+      .finish(out.unknown);
+}
+
+absl::Status decode(const Json& json, const Place& place, RingHashConfig& out) {
+  return ObjectReader(json, place, kLoose)
+      .optional("MinimumRingSize", out.minimum_ring_size, weak_index)
+      .optional("MaximumRingSize", out.maximum_ring_size, weak_index)
+      .finish(out.unknown);
+}
+
+absl::Status decode(const Json& json, const Place& place, LeastRequestConfig& out) {
+  return ObjectReader(json, place, kLoose).optional("ChoiceCount", out.choice_count, weak_uint32).finish(out.unknown);
+}
+
+absl::Status decode(const Json& json, const Place& place, CookieConfig& out) {
+  return ObjectReader(json, place, kLoose)
+      .optional("Session", out.session, weak_bool)
+      .optional("TTL", out.ttl, weak_duration)
+      .optional("Path", out.path, weak_text)
+      .finish(out.unknown);
+}
+
+absl::Status decode(const Json& json, const Place& place, HashPolicy& out) {
+  return ObjectReader(json, place, kLoose)
+      .optional("Field", out.field, weak_text)
+      .optional("FieldValue", out.field_value, weak_text)
+      .optional("CookieConfig", out.cookie_config, weak_object)
+      .optional("SourceIP", out.source_ip, weak_bool)
+      .optional("Terminal", out.terminal, weak_bool)
+      .finish(out.unknown);
+}
+
+absl::Status decode(const Json& json, const Place& place, LoadBalancer& out) {
+  return ObjectReader(json, place, kLoose)
+      .optional("Policy", out.policy, weak_text)
+      .optional("RingHashConfig", out.ring_hash, weak_object)
+      .optional("LeastRequestConfig", out.least_request, weak_object)
+      .optional("HashPolicies", out.hash_policies, weak_list(weak_object))
       .finish(out.unknown);
 }
 
@@ -258,6 +365,13 @@ absl::Status read_body(ObjectReader& in, ProxyDefaults& out) {
   CVG_RETURN_IF_ERROR(in.optional("Config", out.config, decode_free_config)
                           .optional("MeshGateway", gateway, weak_object)
                           .optional("Expose", expose, weak_object)
+                          .newer("Mode", out.mode, weak_text)
+                          .newer("TransparentProxy", out.transparent_proxy, weak_object)
+                          .newer("MutualTLSMode", out.mutual_tls_mode, weak_text)
+                          .newer("AccessLogs", out.access_logs, keep)
+                          .newer("EnvoyExtensions", out.envoy_extensions, weak_list(keep))
+                          .newer("FailoverPolicy", out.failover_policy, weak_object)
+                          .newer("PrioritizeByLocality", out.prioritize_by_locality, weak_object)
                           .finish(out.unknown));
   out.mesh_gateway_mode = std::move(gateway.mode);
   keep_unknown("MeshGateway", std::move(gateway.unknown), out.unknown);
@@ -272,6 +386,18 @@ absl::Status read_body(ObjectReader& in, ServiceDefaults& out) {
                           .optional("MeshGateway", gateway, weak_object)
                           .optional("Expose", expose, weak_object)
                           .optional("ExternalSNI", out.external_sni, weak_text)
+                          .newer("Mode", out.mode, weak_text)
+                          .newer("TransparentProxy", out.transparent_proxy, weak_object)
+                          .newer("MutualTLSMode", out.mutual_tls_mode, weak_text)
+                          .newer("UpstreamConfig", out.upstream_config, keep)
+                          .newer("Destination", out.destination, keep)
+                          .newer("MaxInboundConnections", out.max_inbound_connections, weak_int64)
+                          .newer("LocalConnectTimeoutMs", out.local_connect_timeout_ms, weak_int64)
+                          .newer("LocalRequestTimeoutMs", out.local_request_timeout_ms, weak_int64)
+                          .newer("BalanceInboundConnections", out.balance_inbound_connections, weak_text)
+                          .newer("RateLimits", out.rate_limits, keep)
+                          .newer("EnvoyExtensions", out.envoy_extensions, weak_list(keep))
+                          .newer("MaxRequestHeadersKB", out.max_request_headers_kb, weak_uint32)
                           .finish(out.unknown));
   out.mesh_gateway_mode = std::move(gateway.mode);
   keep_unknown("MeshGateway", std::move(gateway.unknown), out.unknown);
@@ -298,6 +424,9 @@ absl::Status read_body(ObjectReader& in, ServiceResolver& out) {
       .optional("Redirect", out.redirect, weak_object)
       .optional("Failover", out.failover, weak_map(weak_object))
       .optional("ConnectTimeout", out.connect_timeout, weak_duration)
+      .newer("RequestTimeout", out.request_timeout, weak_duration)
+      .newer("LoadBalancer", out.load_balancer, weak_object)
+      .newer("PrioritizeByLocality", out.prioritize_by_locality, weak_object)
       .finish(out.unknown);
 }
 

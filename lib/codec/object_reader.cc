@@ -195,6 +195,7 @@ absl::Status ObjectReader::finish(Json::Object& unknown) {
   for (std::size_t i = 0; i < object.size(); ++i) {
     if (!taken_[i]) unknown.push_back(object[i]);
   }
+  for (std::string& name : said_nothing_) unknown.push_back({std::move(name), Json()});
   return absl::OkStatus();
 }
 

@@ -116,6 +116,17 @@ class ObjectReader {
     return *this;
   }
 
+  // A member of config entries that came after Consul 1.8. One that says nothing (its default, or null) is left to
+  // finish() as a null, so that dialect 1.8 can refuse it by name, and normal form can forget it.
+  template <typename T, typename Decoder>
+  ObjectReader& newer(std::string_view name, T& out, Decoder decoder) {
+    const Json::Member* member = take(name);
+    if (!status_.ok() || !member) return *this;
+    if (!member->value.is_null()) status_ = decoder(member->value, place_.member(member->name), out);
+    if (out == T()) said_nothing_.push_back(member->name);
+    return *this;
+  }
+
   // "schema": the version of a document of ours. People leave it out of what they write by hand; machines do not.
   ObjectReader& schema(bool may_be_absent);
 
@@ -138,6 +149,7 @@ class ObjectReader {
   Keys keys_;
   absl::Status status_;
   std::vector<bool> taken_;
+  std::vector<std::string> said_nothing_;
 };
 
 // True when `key` is a way to write the field `name` ("PathExact", "pathexact", "path_exact").

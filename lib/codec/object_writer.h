@@ -40,6 +40,8 @@ class ObjectWriter {
   ObjectWriter& put_if(std::string_view name, std::uint32_t value) {
     return value == 0 ? *this : put(name, std::uint64_t{value});
   }
+  ObjectWriter& put_if(std::string_view name, std::int64_t value) { return value == 0 ? *this : put(name, value); }
+  ObjectWriter& put_if(std::string_view name, std::uint64_t value) { return value == 0 ? *this : put(name, value); }
   ObjectWriter& put_if(std::string_view name, Duration value);  // as Go text
   ObjectWriter& put_if(std::string_view name, const std::vector<std::string>& value) {
     return value.empty() ? *this : put(name, encode(value));

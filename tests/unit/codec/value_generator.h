@@ -393,11 +393,54 @@ class ValueGenerator {
     return out;
   }
 
+  std::optional<HeaderModifiers> headers() {
+    if (flag()) return std::nullopt;
+    return HeaderModifiers{text_map(), text_map(), text_list(), unknown()};
+  }
+  std::optional<TransparentProxy> transparent_proxy() {
+    if (flag()) return std::nullopt;
+    return TransparentProxy{static_cast<std::int64_t>(below(70000)), flag(), unknown()};
+  }
+  std::optional<FailoverPolicy> failover_policy() {
+    if (flag()) return std::nullopt;
+    return FailoverPolicy{text(), text_list(), unknown()};
+  }
+  std::optional<LocalityPriority> locality_priority() {
+    if (flag()) return std::nullopt;
+    return LocalityPriority{text(), unknown()};
+  }
+  Json::Array extensions() {
+    Json::Array out;
+    for (std::uint64_t i = below(3); i > 0; --i) out.push_back(Json().set("Name", text()));
+    return out;
+  }
+  std::optional<LoadBalancer> load_balancer() {
+    if (flag()) return std::nullopt;
+    LoadBalancer out;
+    out.policy = text();
+    if (flag()) out.ring_hash = RingHashConfig{below(9), below(9), unknown()};
+    if (flag()) out.least_request = LeastRequestConfig{uint32(), unknown()};
+    for (std::uint64_t i = below(3); i > 0; --i) {
+      HashPolicy policy{text(), text(), {}, flag(), flag(), unknown()};
+      if (flag()) policy.cookie_config = CookieConfig{flag(), duration(), text(), unknown()};
+      out.hash_policies.push_back(std::move(policy));
+    }
+    out.unknown = unknown();
+    return out;
+  }
+
   ProxyDefaults proxy_defaults() {
     ProxyDefaults out;
     if (flag()) out.config = free_config();
     out.mesh_gateway_mode = text();
     out.expose = expose();
+    out.mode = text();
+    out.transparent_proxy = transparent_proxy();
+    if (flag()) out.access_logs = free_config();
+    out.envoy_extensions = extensions();
+    out.failover_policy = failover_policy();
+    out.prioritize_by_locality = locality_priority();
+    out.mutual_tls_mode = text();
     out.unknown = scattered_unknown(out.expose);
     return out;
   }
@@ -408,6 +451,18 @@ class ValueGenerator {
     out.mesh_gateway_mode = text();
     out.expose = expose();
     out.external_sni = text();
+    out.mode = text();
+    out.transparent_proxy = transparent_proxy();
+    if (flag()) out.upstream_config = free_config();
+    if (flag()) out.destination = free_config();
+    out.max_inbound_connections = static_cast<std::int64_t>(below(3));
+    out.local_connect_timeout_ms = static_cast<std::int64_t>(below(3));
+    out.local_request_timeout_ms = static_cast<std::int64_t>(below(3));
+    out.balance_inbound_connections = text();
+    out.envoy_extensions = extensions();
+    if (flag()) out.rate_limits = free_config();
+    out.mutual_tls_mode = text();
+    out.max_request_headers_kb = uint32();
     out.unknown = scattered_unknown(out.expose);
     return out;
   }
@@ -419,7 +474,10 @@ class ValueGenerator {
   }
 
   RouteDestination destination() {
-    RouteDestination out{text(), text(), text(), text(), duration(), uint32(), flag(), codes()};
+    RouteDestination out{text(), text(), text(), text(), duration(), uint32(), flag(), codes(), text(), duration()};
+    out.retry_on = text_list();
+    out.request_headers = headers();
+    out.response_headers = headers();
     out.unknown = unknown();
     return out;
   }
@@ -434,6 +492,7 @@ class ValueGenerator {
     }
     for (std::uint64_t i = below(3); i > 0; --i) out.query_param.push_back({text(), flag(), text(), text(), unknown()});
     out.methods = text_list();
+    out.case_insensitive = flag();
     out.unknown = unknown();
     return out;
   }
@@ -459,7 +518,7 @@ class ValueGenerator {
   }
 
   Split split() {
-    Split out{percent(), text(), text(), text()};
+    Split out{percent(), text(), text(), text(), text(), headers(), headers()};
     out.unknown = unknown();
     return out;
   }
@@ -478,15 +537,23 @@ class ValueGenerator {
     out.default_subset = text();
     for (std::uint64_t i = below(3); i > 0; --i) out.subsets[text()] = subset();
     if (flag()) {
-      out.redirect = ResolverRedirect{text(), text(), text(), text()};
+      out.redirect = ResolverRedirect{text(), text(), text(), text(), text(), text(), text()};
       out.redirect->unknown = unknown();
     }
     for (std::uint64_t i = below(3); i > 0; --i) {
       ResolverFailover section{text(), text(), text(), text_list()};
+      for (std::uint64_t j = below(3); j > 0; --j) {
+        section.targets.push_back({text(), text(), text(), text(), text(), text(), unknown()});
+      }
+      section.policy = failover_policy();
+      section.sameness_group = text();
       section.unknown = unknown();
       out.failover[text()] = std::move(section);
     }
     out.connect_timeout = duration();
+    out.request_timeout = duration();
+    out.load_balancer = load_balancer();
+    out.prioritize_by_locality = locality_priority();
     out.unknown = unknown();
     return out;
   }
