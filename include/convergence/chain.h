@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "convergence/config_entry.h"
 #include "convergence/shared_value.h"
+#include "convergence/sorted_map.h"
 #include "convergence/time.h"
 
 namespace convergence {
@@ -157,8 +158,8 @@ struct DiscoveryChain {
   std::string customization_hash{};
   std::string protocol{};
   std::string start_node{};
-  std::map<std::string, ChainNode> nodes{};  // by "<type>:<name>"
-  std::map<std::string, ChainTarget> targets{};
+  SortedMap<ChainNode> nodes{};  // by "<type>:<name>"
+  SortedMap<ChainTarget> targets{};
   Dialect dialect = Dialect::k1_8;  // whose shape it has
   // kCurrent, all below.
   std::string partition{};

@@ -15,6 +15,10 @@ class Shared {
   Shared() : value_(empty()) {}
   Shared(T value) : value_(std::make_shared<const T>(std::move(value))) {}  // NOLINT: a block is its value
 
+  // A part of another shared value, which lives as long as this one does: no copy.
+  template <typename Whole>
+  Shared(const Shared<Whole>& whole, const T& part) : value_(whole.value_, &part) {}
+
   const T& operator*() const { return *value_; }
   const T* operator->() const { return value_.get(); }
 
@@ -29,6 +33,8 @@ class Shared {
     return value;
   }
   std::shared_ptr<const T> value_;
+  template <typename>
+  friend class Shared;
 };
 
 }  // namespace convergence

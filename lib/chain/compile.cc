@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <map>
 #include <string>
 #include <utility>
 #include <variant>
@@ -14,70 +13,75 @@
 #include "lib/base/go_text.h"
 #include "lib/base/status_macros.h"
 #include "lib/chain/customization_hash.h"
+#include "lib/chain/draft.h"
+#include "lib/chain/normalise.h"
 #include "lib/chain/protocol.h"
 
 namespace convergence {
 namespace {
 
-constexpr std::string_view kDefaultNamespace = "default";
 constexpr Duration kDefaultConnectTimeout = std::chrono::seconds(5);
 
-using Node = std::map<std::string, ChainNode>::value_type;
+using Number = Draft::Number;
 
-// Which of a target's four parts to replace; an empty one keeps what is there.
+// Which of a target's parts to replace; an empty one keeps what is there.
 struct TargetParts {
-  std::string_view service;
-  std::string_view subset;
-  std::string_view namespace_name;
-  std::string_view datacenter;
+  std::string_view service{};
+  std::string_view subset{};
+  std::string_view namespace_name{};
+  std::string_view datacenter{};
+  std::string_view peer{};
 };
 
-struct Target {
-  ChainTarget value;
-  Node* node = nullptr;   // the resolver recorded for it
-  bool retained = false;  // part of the answer; hops on the way are not
-};
-
-// One compilation; single use. Follows discovery-chain.md (b), whose step numbers the comments name.
+// One compilation; single use. Follows discovery-chain.md (b), whose step numbers the comments name, and (b3) for what
+// the current dialect has more.
 class Compiler {
  public:
-  Compiler(const ReachableEntries& entries, const ChainRequest& request);
+  Compiler(ReachableEntries& entries, const ChainRequest& request);
   absl::StatusOr<DiscoveryChain> run();
 
  private:
   // Each returns the node under which the traffic goes on.
-  absl::StatusOr<Node*> start();
-  absl::StatusOr<Node*> router();
-  absl::StatusOr<ChainRoute> chain_route(const Route& route);
-  absl::StatusOr<Node*> next(std::string_view service, std::string_view namespace_name);
-  absl::StatusOr<Node*> splitter(std::string_view service);  // null: the service has none
-  absl::StatusOr<Node*> resolve(Target* target);
+  absl::StatusOr<Number> start();
+  absl::StatusOr<Number> router();
+  absl::StatusOr<Number> route_target(const Route& route);
+  absl::StatusOr<Number> next(std::string_view service, std::string_view namespace_name);
+  absl::StatusOr<Number> splitter(std::string_view service);  // kNone: the service has none
+  absl::StatusOr<Number> resolve(Number target);
   // Where the redirects and default subsets lead from here, its protocol noted.
-  absl::StatusOr<Target*> follow(Target* target);
+  absl::StatusOr<Number> follow(Number target);
   // Makes the target part of the answer and returns its resolver, without failover.
-  absl::StatusOr<ResolverNode> settle(Target& target);
-  absl::StatusOr<std::vector<std::string>> failover_targets(Target& target);
+  absl::StatusOr<Draft::Node> settle(Number target);
+  absl::StatusOr<std::vector<Number>> failover(Number target, const FailoverPolicy*& policy);
   absl::Status finish();
 
-  Target* target(const TargetParts& parts);
-  Target* rewrite(const Target& from, const TargetParts& parts);
-  absl::Status note_protocol(std::string_view service);
-  absl::Status check_external(const ChainTarget& target, const ServiceResolver& resolver) const;
-  std::string mesh_gateway_mode(const ChainTarget& target);
-  const ServiceEntries& entries_of(std::string_view service) const;
-  Node* add_node(std::string_view type, std::string name, decltype(ChainNode::body) body);
+  // The splitter node of a service, made and recorded if there is an entry for one and none yet.
+  Number splitter_node(Number service, bool& is_new);
+  absl::StatusOr<Number> leg_node(Number service, const Split& split, std::vector<Number>& open);
+
+  Number service_number(std::string_view name);
+  Number target(const TargetParts& parts);
+  Number rewrite(Number from, const TargetParts& parts);
+  absl::Status note_protocol(Number service);
+  absl::Status check_external(const Draft::Target& target, const ServiceResolver& resolver) const;
+  std::string_view mesh_gateway_mode(const Draft::Target& target);
+  bool dialed_directly(const ServiceDefaults* own) const;
+  bool is_default(const ServiceResolver& entry) const;
+  bool current() const { return request_.cluster.dialect != Dialect::k1_8; }
   absl::Status fail(std::string_view text) const { return graph_error(request_.service, text); }
 
   // INPUT
-  const ReachableEntries& entries_;
+  ReachableEntries& entries_;
   const ChainRequest& request_;
   const std::string proxy_protocol_;
   const std::string_view datacenter_;
   const bool no_advanced_;  // the protocol asked for knows neither routers nor splitters
 
   // STATE
-  std::map<std::string, Target> targets_;  // by ID
-  std::map<std::string_view, Node*> splitters_;
+  Draft draft_;
+  TextIndex target_ids_;
+  std::vector<Number> splitters_;  // nodes by service
+  std::vector<Number> history_;    // of one follow(), kept for its memory
   bool advanced_ = false;
   ChainOverrides effective_;  // what of the overrides made a difference
 
@@ -85,110 +89,133 @@ class Compiler {
   DiscoveryChain chain_;
 };
 
-Compiler::Compiler(const ReachableEntries& entries, const ChainRequest& request)
+Compiler::Compiler(ReachableEntries& entries, const ChainRequest& request)
     : entries_(entries),
       request_(request),
       proxy_protocol_(default_protocol(entries.proxy_defaults)),
       datacenter_(request.evaluate_in_datacenter.empty() ? request.cluster.datacenter : request.evaluate_in_datacenter),
-      no_advanced_(!request.overrides.protocol.empty() && !is_http_like(request.overrides.protocol)) {
+      no_advanced_(!request.overrides.protocol.empty() && !is_http_like(request.overrides.protocol)),
+      splitters_(entries.services.size(), Draft::kNone) {
   chain_.service_name = request.service;
   chain_.namespace_name = kDefaultNamespace;
   chain_.datacenter = datacenter_;
 }
 
 absl::StatusOr<DiscoveryChain> Compiler::run() {
-  CVG_ASSIGN_OR_RETURN(Node * first, start());
-  chain_.start_node = first->first;
-  CVG_RETURN_IF_ERROR(check_circles(chain_));
-  flatten_splitters(chain_);
+  CVG_ASSIGN_OR_RETURN(draft_.start, start());
+  const bool has_edges = draft_.nodes[draft_.start].type != Draft::Type::kResolver;
+  if (has_edges) {
+    const std::vector<std::string> circle = find_circle(draft_);
+    if (!circle.empty()) return fail(fmt::format("detected circular reference: [{}]", fmt::join(circle, " -> ")));
+    flatten_splitters(draft_);
+  }
   CVG_RETURN_IF_ERROR(finish());
+  write_nodes_and_targets(draft_, entries_, request_, chain_);
   return std::move(chain_);
 }
 
-const ServiceEntries& Compiler::entries_of(std::string_view service) const {
-  static const ServiceEntries kNone;
-  const auto found = entries_.services.find(service);
-  return found == entries_.services.end() ? kNone : found->second;
+// Only peers' services are met here that nothing collected.
+Number Compiler::service_number(std::string_view name) {
+  const Number known = entries_.names.find(name);
+  if (known != Draft::kNone) return known;
+  entries_.services.emplace_back();
+  splitters_.push_back(Draft::kNone);
+  return entries_.names.add(name);
 }
 
-Node* Compiler::add_node(std::string_view type, std::string name, decltype(ChainNode::body) body) {
-  std::string key = fmt::format("{}:{}", type, name);
-  return &*chain_.nodes.try_emplace(std::move(key), ChainNode{std::move(name), std::move(body)}).first;
-}
-
-Target* Compiler::target(const TargetParts& parts) {
+Number Compiler::target(const TargetParts& parts) {
+  const bool is_peer = !parts.peer.empty();
   const std::string_view space = parts.namespace_name.empty() ? kDefaultNamespace : parts.namespace_name;
-  const std::string_view datacenter = parts.datacenter.empty() ? datacenter_ : parts.datacenter;
-  std::string id;
-  id.reserve(parts.subset.size() + parts.service.size() + space.size() + datacenter.size() + 3);
-  if (!parts.subset.empty()) id.append(parts.subset).append(".");
-  id.append(parts.service).append(".").append(space).append(".").append(datacenter);
-  const auto [found, is_new] = targets_.try_emplace(std::move(id));
-  if (is_new) {
-    ChainTarget& value = found->second.value;
-    value.id = found->first;
-    value.service = parts.service;
-    value.service_subset = parts.subset;
-    value.namespace_name = space;
-    value.datacenter = datacenter;
-    value.name = fmt::format("{}.internal.{}", value.id, request_.cluster.trust_domain);
-    value.sni = value.name;
+  const std::string_view datacenter = is_peer                    ? std::string_view()
+                                      : parts.datacenter.empty() ? datacenter_
+                                                                 : parts.datacenter;
+  const std::string_view dot = parts.subset.empty() ? "" : ".";
+  const std::string_view partition = current() ? kDefaultPartition : std::string_view();
+  const std::string_view partition_dot = current() ? "." : "";
+  const std::string_view external = is_peer ? "external." : "";
+  const std::string_view id = draft_.arena.join({parts.subset, dot, parts.service, ".", space, partition_dot, partition,
+                                                 ".", external, is_peer ? parts.peer : datacenter});
+  const Number known = target_ids_.find(id);
+  if (known != Draft::kNone) {
+    draft_.arena.forget(id);
+    return known;
   }
-  return &found->second;
+  Draft::Target& made = draft_.targets.emplace_back();
+  made.id = id;
+  made.service = service_number(parts.service);
+  made.subset = parts.subset;
+  made.namespace_name = space;
+  made.datacenter = datacenter;
+  made.peer = parts.peer;
+  return target_ids_.add(id);
 }
 
-Target* Compiler::rewrite(const Target& from, const TargetParts& parts) {
-  const ChainTarget& old = from.value;
-  TargetParts made = {old.service, old.service_subset, old.namespace_name, old.datacenter};
-  if (!parts.service.empty() && parts.service != old.service) {
+Number Compiler::rewrite(Number from, const TargetParts& parts) {
+  const Draft::Target& old = draft_.targets[from];
+  TargetParts made = {entries_.names.text(old.service), old.subset, old.namespace_name, old.datacenter, old.peer};
+  if (!parts.service.empty() && parts.service != made.service) {
     made.service = parts.service;
     made.subset = {};  // another service's subsets are not this one's
   }
   if (!parts.subset.empty()) made.subset = parts.subset;
-  if (!parts.namespace_name.empty()) made.namespace_name = parts.namespace_name;
+  // A peer has namespaces of its own.
+  if (!parts.namespace_name.empty() || !parts.peer.empty()) made.namespace_name = parts.namespace_name;
   if (!parts.datacenter.empty()) made.datacenter = parts.datacenter;
+  if (!parts.peer.empty()) made.peer = parts.peer;
   return target(made);
 }
 
-absl::Status Compiler::note_protocol(std::string_view service) {
-  std::string protocol = service_protocol(entries_of(service).defaults, proxy_protocol_);
+absl::Status Compiler::note_protocol(Number service) {
+  std::string protocol = service_protocol(entries_.services[service].defaults, proxy_protocol_);
   if (chain_.protocol.empty()) {
     chain_.protocol = std::move(protocol);
   } else if (protocol != chain_.protocol) {
     return fail(fmt::format(R"(discovery chain {} uses inconsistent protocols; service {} has {} which is not {})",
-                            go_quote(request_.service), go_quote(service), go_quote(protocol),
+                            go_quote(request_.service), go_quote(entries_.names.text(service)), go_quote(protocol),
                             go_quote(chain_.protocol)));
   }
   return absl::OkStatus();
 }
 
 // Step 1.
-absl::StatusOr<Node*> Compiler::start() {
+absl::StatusOr<Number> Compiler::start() {
   if (entries_.router != nullptr && !no_advanced_) return router();
   if (entries_.router != nullptr) effective_.protocol = request_.overrides.protocol;
   return next(request_.service, {});
 }
 
 // Step 2.
-absl::StatusOr<Node*> Compiler::router() {
+absl::StatusOr<Number> Compiler::router() {
   advanced_ = true;
-  CVG_RETURN_IF_ERROR(note_protocol(entries_.router_name));
-  RouterNode node;
-  node.routes.reserve(entries_.router->routes.size() + 1);
+  const Shared<ConfigEntry>& entry = *entries_.router_entry;
+  const std::string_view name = entry->name;  // as stored
+  CVG_RETURN_IF_ERROR(note_protocol(service_number(name)));
+  const auto node = static_cast<Number>(draft_.nodes.size());
+  draft_.nodes.emplace_back();
+  std::vector<Draft::RouteEdge> routes;
+  routes.reserve(entries_.router->routes.size() + 1);
   for (const Route& route : entries_.router->routes) {
-    CVG_ASSIGN_OR_RETURN(ChainRoute made, chain_route(route));
-    node.routes.push_back(std::move(made));
+    CVG_ASSIGN_OR_RETURN(const Number to, route_target(route));
+    routes.push_back({Shared<Route>(entry, route), to});
   }
   Route catch_all;
   catch_all.match.emplace().http.emplace().path_prefix = "/";
-  catch_all.destination.emplace().service = entries_.router_name;
-  catch_all.destination->namespace_name = kDefaultNamespace;
-  CVG_ASSIGN_OR_RETURN(Node * rest, next(entries_.router_name, {}));
-  node.routes.push_back({std::move(catch_all), rest->first});
-  return add_node("router", fmt::format("{}.{}", entries_.router_name, kDefaultNamespace), std::move(node));
+  RouteDestination& destination = catch_all.destination.emplace();
+  destination.service = name;
+  destination.namespace_name = kDefaultNamespace;
+  if (current()) destination.partition = kDefaultPartition;
+  CVG_ASSIGN_OR_RETURN(const Number rest, next(name, {}));
+  routes.push_back({std::move(catch_all), rest});
+
+  Draft::Node& made = draft_.nodes[node];
+  made.type = Draft::Type::kRouter;
+  made.name = current() ? draft_.arena.join({name, ".", kDefaultNamespace, ".", kDefaultPartition})
+                        : draft_.arena.join({name, ".", kDefaultNamespace});
+  made.routes = std::move(routes);
+  return node;
 }
 
-absl::StatusOr<ChainRoute> Compiler::chain_route(const Route& route) {
+absl::StatusOr<Number> Compiler::route_target(const Route& route) {
   TargetParts parts;
   if (route.destination) {
     parts.service = route.destination->service;
@@ -196,161 +223,242 @@ absl::StatusOr<ChainRoute> Compiler::chain_route(const Route& route) {
     parts.namespace_name = route.destination->namespace_name;
   }
   if (parts.service.empty()) parts.service = request_.service;
-  CVG_ASSIGN_OR_RETURN(Node * node,
-                       parts.subset.empty() ? next(parts.service, parts.namespace_name) : resolve(target(parts)));
-  return ChainRoute{route, node->first};
+  if (!parts.subset.empty()) return resolve(target(parts));
+  return next(parts.service, parts.namespace_name);
 }
 
-absl::StatusOr<Node*> Compiler::next(std::string_view service, std::string_view namespace_name) {
-  CVG_ASSIGN_OR_RETURN(Node * node, splitter(service));
-  if (node != nullptr) return node;
-  return resolve(target({service, {}, namespace_name, {}}));
+absl::StatusOr<Number> Compiler::next(std::string_view service, std::string_view namespace_name) {
+  CVG_ASSIGN_OR_RETURN(const Number node, splitter(service));
+  if (node != Draft::kNone) return node;
+  return resolve(target({service, {}, namespace_name, {}, {}}));
 }
 
-// Step 3. The entry's own service is not asked for its protocol: only services that are resolved are.
-absl::StatusOr<Node*> Compiler::splitter(std::string_view service) {
-  if (const auto built = splitters_.find(service); built != splitters_.end()) return built->second;
-  const ServiceSplitter* entry = entries_of(service).splitter;
-  if (entry == nullptr) return nullptr;
+// Step 3. The entry's own service is not asked for its protocol: only services that are resolved are. Depth first over
+// a stack of its own, for splitters may stand below each other as deep as there are entries.
+absl::StatusOr<Number> Compiler::splitter(std::string_view service) {
+  bool is_new = false;
+  const Number root = splitter_node(service_number(service), is_new);
+  if (!is_new) return root;
+  struct Frame {
+    Number node;
+    Number service;
+    std::size_t done = 0;  // legs
+  };
+  std::vector<Frame> path = {{root, service_number(service)}};
+  std::vector<Number> open;  // services whose splitters the leg just added leads to and that are new
+  while (!path.empty()) {
+    Frame& top = path.back();
+    const ServiceEntries& entries = entries_.services[top.service];
+    if (top.done == entries.splitter->splits.size()) {
+      advanced_ = true;
+      path.pop_back();
+      continue;
+    }
+    const Split& split = entries.splitter->splits[top.done++];
+    const Shared<ConfigEntry>& entry = *entries.splitter_entry;
+    const Number node = top.node;
+    CVG_ASSIGN_OR_RETURN(const Number to, leg_node(top.service, split, open));
+    Draft::Leg& leg = draft_.nodes[node].legs.emplace_back();
+    leg.weight = split.weight;
+    leg.node = to;
+    if (current()) {
+      leg.definition = Shared<Split>(entry, split);
+      const Draft::Node& below = draft_.nodes[to];
+      const bool hashes = below.type == Draft::Type::kResolver && below.entry != nullptr &&
+                          below.entry->load_balancer && is_hash_based(*below.entry->load_balancer);
+      const LoadBalancer*& balancer = draft_.nodes[node].load_balancer;
+      if (hashes && balancer == nullptr) balancer = &*below.entry->load_balancer;
+    }
+    if (!open.empty()) path.push_back({to, open.back()});
+    open.clear();
+  }
+  return root;
+}
+
+Number Compiler::splitter_node(Number service, bool& is_new) {
+  const ServiceSplitter* entry = entries_.services[service].splitter;
+  if (entry == nullptr) return Draft::kNone;
+  if (splitters_[service] != Draft::kNone) return splitters_[service];
   if (no_advanced_) {
     effective_.protocol = request_.overrides.protocol;
-    return nullptr;
+    return Draft::kNone;
   }
   // Recorded before its legs are followed, so that circles end here.
-  Node* node = add_node("splitter", fmt::format("{}.{}", service, kDefaultNamespace), SplitterNode());
-  splitters_.emplace(service, node);
-  auto& legs = std::get<SplitterNode>(node->second.body).splits;
-  legs.reserve(entry->splits.size());
-  for (const Split& split : entry->splits) {
-    const std::string_view leg_service = split.service.empty() ? service : std::string_view(split.service);
-    Node* leg = nullptr;
-    if (leg_service != service && split.service_subset.empty()) {
-      CVG_ASSIGN_OR_RETURN(leg, splitter(leg_service));
-    }
-    if (leg == nullptr) {
-      CVG_ASSIGN_OR_RETURN(leg, resolve(target({leg_service, split.service_subset, {}, {}})));
-    }
-    legs.push_back({split.weight, leg->first});
-  }
-  advanced_ = true;
+  const auto node = static_cast<Number>(draft_.nodes.size());
+  const std::string_view name = entries_.names.text(service);
+  Draft::Node& made = draft_.nodes.emplace_back();
+  made.type = Draft::Type::kSplitter;
+  made.name = current() ? draft_.arena.join({name, ".", kDefaultNamespace, ".", kDefaultPartition})
+                        : draft_.arena.join({name, ".", kDefaultNamespace});
+  made.legs.reserve(entry->splits.size());
+  splitters_[service] = node;
+  is_new = true;
   return node;
 }
 
-// Step 4.
-absl::StatusOr<Node*> Compiler::resolve(Target* from) {
-  CVG_ASSIGN_OR_RETURN(Target * found, follow(from));
-  if (found->node != nullptr) return found->node;
-  CVG_ASSIGN_OR_RETURN(ResolverNode resolver, settle(*found));
-  found->node = add_node("resolver", found->value.id, std::move(resolver));
-  CVG_ASSIGN_OR_RETURN(std::vector<std::string> failover, failover_targets(*found));
-  std::get<ResolverNode>(found->node->second.body).failover_targets = std::move(failover);
-  return found->node;
+// Where a leg leads; `open` gets the service of a splitter whose own legs are still to be followed.
+absl::StatusOr<Number> Compiler::leg_node(Number service, const Split& split, std::vector<Number>& open) {
+  const std::string_view own = entries_.names.text(service);
+  const std::string_view name = split.service.empty() ? own : std::string_view(split.service);
+  if (name != own && split.service_subset.empty()) {
+    bool is_new = false;
+    const Number below = service_number(name);
+    const Number node = splitter_node(below, is_new);
+    if (is_new) open.push_back(below);
+    if (node != Draft::kNone) return node;
+  }
+  return resolve(target({name, split.service_subset, {}, {}, {}}));
 }
 
-absl::StatusOr<Target*> Compiler::follow(Target* from) {
-  std::vector<std::string_view> history;
-  for (Target* at = from;;) {
-    if (at->node != nullptr) return at;
-    CVG_RETURN_IF_ERROR(note_protocol(at->value.service));
-    const bool seen = std::find(history.begin(), history.end(), at->value.id) != history.end();
-    history.push_back(at->value.id);
-    if (seen) return fail(fmt::format("detected circular resolver redirect: [{}]", fmt::join(history, " -> ")));
-    const ServiceResolver* entry = entries_of(at->value.service).resolver;
+// Step 4.
+absl::StatusOr<Number> Compiler::resolve(Number from) {
+  CVG_ASSIGN_OR_RETURN(const Number found, follow(from));
+  if (draft_.targets[found].node != Draft::kNone) return draft_.targets[found].node;
+  CVG_ASSIGN_OR_RETURN(Draft::Node made, settle(found));
+  const auto node = static_cast<Number>(draft_.nodes.size());
+  draft_.nodes.push_back(std::move(made));
+  draft_.targets[found].node = node;
+  const FailoverPolicy* policy = nullptr;
+  CVG_ASSIGN_OR_RETURN(std::vector<Number> targets, failover(found, policy));
+  draft_.nodes[node].failover = std::move(targets);
+  draft_.nodes[node].failover_policy = policy;
+  return node;
+}
+
+absl::StatusOr<Number> Compiler::follow(Number from) {
+  history_.clear();
+  for (Number at = from;;) {
+    const Draft::Target& here = draft_.targets[at];
+    if (here.node != Draft::kNone) return at;
+    if (here.peer.empty()) CVG_RETURN_IF_ERROR(note_protocol(here.service));
+    const bool seen = std::find(history_.begin(), history_.end(), at) != history_.end();
+    history_.push_back(at);
+    if (seen) {
+      std::vector<std::string_view> ids;
+      for (Number hop : history_) ids.push_back(draft_.targets[hop].id);
+      return fail(fmt::format("detected circular resolver redirect: [{}]", fmt::join(ids, " -> ")));
+    }
+    const ServiceResolver* entry = entries_.services[here.service].resolver;
     if (entry == nullptr) return at;
     if (const auto& redirect = entry->redirect) {
-      Target* there =
-          rewrite(*at, {redirect->service, redirect->service_subset, redirect->namespace_name, redirect->datacenter});
+      const Number there = rewrite(at, {redirect->service, redirect->service_subset, redirect->namespace_name,
+                                        redirect->datacenter, redirect->peer});
       if (there != at) {
         at = there;
         continue;
       }
     }
-    if (!at->value.service_subset.empty() || entry->default_subset.empty()) return at;
-    at = rewrite(*at, {{}, entry->default_subset, {}, {}});
+    if (!draft_.targets[at].subset.empty() || entry->default_subset.empty()) return at;
+    at = rewrite(at, {{}, entry->default_subset, {}, {}, {}});
   }
 }
 
-absl::StatusOr<ResolverNode> Compiler::settle(Target& settled) {
-  static const ServiceResolver kNone;
-  ChainTarget& value = settled.value;
-  const ServiceEntries& entries = entries_of(value.service);
-  const ServiceResolver& entry = entries.resolver == nullptr ? kNone : *entries.resolver;
-  if (!value.service_subset.empty()) {
-    const auto subset = entry.subsets.find(value.service_subset);
+bool Compiler::is_default(const ServiceResolver& entry) const {
+  return entry.default_subset.empty() && entry.subsets.empty() && !entry.redirect && entry.failover.empty() &&
+         entry.connect_timeout == Duration{0} && entry.request_timeout == Duration{0} && !entry.load_balancer &&
+         !entry.prioritize_by_locality;
+}
+
+absl::StatusOr<Draft::Node> Compiler::settle(Number settled) {
+  static const ServiceResolver kNoResolver;
+  Draft::Target& here = draft_.targets[settled];
+  const ServiceEntries& entries = entries_.services[here.service];
+  const ServiceResolver& entry = entries.resolver == nullptr ? kNoResolver : *entries.resolver;
+  if (!here.subset.empty()) {
+    const auto subset = entry.subsets.find(std::string(here.subset));
     if (subset == entry.subsets.end()) {
-      return fail(fmt::format("service {} does not have a subset named {}", go_quote(value.service),
-                              go_quote(value.service_subset)));
+      return fail(fmt::format("service {} does not have a subset named {}", go_quote(entries_.names.text(here.service)),
+                              go_quote(here.subset)));
     }
-    value.subset = subset->second;
+    here.subset_entry = &subset->second;
   }
-  ResolverNode node;
-  node.target = value.id;
-  node.is_default = entry.default_subset.empty() && entry.subsets.empty() && !entry.redirect &&
-                    entry.failover.empty() && entry.connect_timeout == Duration{0};
+  Draft::Node node;
+  node.name = here.id;
+  node.target = settled;
+  node.entry = entries.resolver;
+  node.is_default = is_default(entry);
   node.connect_timeout = entry.connect_timeout < Duration{1} ? kDefaultConnectTimeout : entry.connect_timeout;
   const Duration wanted = request_.overrides.connect_timeout;
   if (wanted > Duration{0} && wanted != node.connect_timeout) {
     node.connect_timeout = effective_.connect_timeout = wanted;
   }
   if (entries.defaults != nullptr && !entries.defaults->external_sni.empty()) {
-    value.sni = entries.defaults->external_sni;
-    value.external = true;
-    CVG_RETURN_IF_ERROR(check_external(value, entry));
+    here.external_sni = entries.defaults->external_sni;
+    CVG_RETURN_IF_ERROR(check_external(here, entry));
   }
-  value.mesh_gateway_mode = mesh_gateway_mode(value);
-  settled.retained = true;
+  here.mesh_gateway_mode = mesh_gateway_mode(here);
+  here.dialed_directly = here.external_sni.empty() && dialed_directly(entries.defaults);
+  here.connect_timeout = node.connect_timeout;
+  if (entry.prioritize_by_locality) here.locality = &*entry.prioritize_by_locality;
+  here.retained = true;
   return node;
 }
 
-absl::Status Compiler::check_external(const ChainTarget& external, const ServiceResolver& resolver) const {
+absl::Status Compiler::check_external(const Draft::Target& external, const ServiceResolver& resolver) const {
   const char* refused = resolver.redirect            ? "redirects"
                         : !resolver.subsets.empty()  ? "subsets"
                         : !resolver.failover.empty() ? "failover"
                                                      : nullptr;
   if (refused == nullptr) return absl::OkStatus();
   return fail(fmt::format("service {} has an external SNI set; cannot define {} for external services",
-                          go_quote(external.service), refused));
+                          go_quote(entries_.names.text(external.service)), refused));
 }
 
-// Empty at home: the cluster's datacenter, whatever datacenter the chain is compiled for (discovery-chain.md (e) 17).
-std::string Compiler::mesh_gateway_mode(const ChainTarget& remote) {
-  if (remote.external || remote.datacenter == request_.cluster.datacenter) return "";
-  std::string mode;
-  if (const ServiceDefaults* defaults = entries_of(remote.service).defaults) mode = defaults->mesh_gateway_mode;
+// In 1.8 empty at home: the cluster's datacenter, whatever datacenter the chain is compiled for (discovery-chain.md
+// (e) 17). Later ones make no difference there.
+std::string_view Compiler::mesh_gateway_mode(const Draft::Target& there) {
+  if (!there.external_sni.empty()) return {};
+  if (!current() && there.datacenter == request_.cluster.datacenter) return {};
+  std::string_view mode;
+  if (const ServiceDefaults* defaults = entries_.services[there.service].defaults) mode = defaults->mesh_gateway_mode;
   if (mode.empty() && entries_.proxy_defaults != nullptr) mode = entries_.proxy_defaults->mesh_gateway_mode;
   const std::string& wanted = request_.overrides.mesh_gateway_mode;
-  if (!wanted.empty() && wanted != mode) mode = effective_.mesh_gateway_mode = wanted;
+  if (!wanted.empty() && wanted != mode) {
+    effective_.mesh_gateway_mode = wanted;
+    mode = wanted;
+  }
   return mode;
 }
 
-absl::StatusOr<std::vector<std::string>> Compiler::failover_targets(Target& primary) {
-  std::vector<std::string> out;
-  const ServiceResolver* entry = entries_of(primary.value.service).resolver;
-  if (entry == nullptr) return out;
-  auto section = entry->failover.find(primary.value.service_subset);
+bool Compiler::dialed_directly(const ServiceDefaults* own) const {
+  const ProxyDefaults* all = entries_.proxy_defaults;
+  return (own != nullptr && own->transparent_proxy && own->transparent_proxy->dialed_directly) ||
+         (all != nullptr && all->transparent_proxy && all->transparent_proxy->dialed_directly);
+}
+
+absl::StatusOr<std::vector<Number>> Compiler::failover(Number primary, const FailoverPolicy*& policy) {
+  std::vector<Number> out;
+  const ServiceResolver* entry = entries_.services[draft_.targets[primary].service].resolver;
+  if (entry == nullptr || entry->failover.empty()) return out;
+  auto section = entry->failover.find(std::string(draft_.targets[primary].subset));
   if (section == entry->failover.end()) section = entry->failover.find("*");
   if (section == entry->failover.end()) return out;
-  const ResolverFailover& failover = section->second;
-  std::vector<Target*> candidates;
-  const auto add = [&](std::string_view datacenter) {
-    Target* there = rewrite(primary, {failover.service, failover.service_subset, failover.namespace_name, datacenter});
-    if (there != &primary) candidates.push_back(there);
+  const ResolverFailover& wanted = section->second;
+  const auto add = [&](const TargetParts& parts) {
+    const Number there = rewrite(primary, parts);
+    if (there != primary) out.push_back(there);
   };
-  for (const std::string& datacenter : failover.datacenters) add(datacenter);
-  if (failover.datacenters.empty()) add({});
-  for (Target* candidate : candidates) {
-    CVG_ASSIGN_OR_RETURN(Target * found, follow(candidate));
-    if (found->node == nullptr) CVG_RETURN_IF_ERROR(settle(*found).status());
-    out.push_back(found->value.id);
+  for (const FailoverTarget& one : wanted.targets) {
+    add({one.service, one.service_subset, one.namespace_name, one.datacenter, one.peer});
   }
+  for (const std::string& datacenter : wanted.datacenters) {
+    add({wanted.service, wanted.service_subset, wanted.namespace_name, datacenter, {}});
+  }
+  if (wanted.targets.empty() && wanted.datacenters.empty()) {
+    add({wanted.service, wanted.service_subset, wanted.namespace_name, {}, {}});
+  }
+  for (Number& candidate : out) {
+    CVG_ASSIGN_OR_RETURN(candidate, follow(candidate));
+    if (draft_.targets[candidate].node == Draft::kNone) CVG_RETURN_IF_ERROR(settle(candidate).status());
+  }
+  const ProxyDefaults* all = entries_.proxy_defaults;
+  if (!out.empty())
+    policy = wanted.policy ? &*wanted.policy : all && all->failover_policy ? &*all->failover_policy : nullptr;
   return out;
 }
 
 // Step 5 from 4 on.
 absl::Status Compiler::finish() {
-  for (auto& [id, loaded] : targets_) {
-    if (loaded.retained) chain_.targets.emplace_hint(chain_.targets.end(), id, std::move(loaded.value));
-  }
   if (advanced_ && !is_http_like(chain_.protocol)) {
     return fail(
         fmt::format("discovery chain {} uses a protocol {} that does not permit advanced routing or splitting behavior",
@@ -359,6 +467,21 @@ absl::Status Compiler::finish() {
   const std::string& wanted = request_.overrides.protocol;
   if (!wanted.empty() && wanted != chain_.protocol) chain_.protocol = effective_.protocol = wanted;
   if (effective_ != ChainOverrides()) chain_.customization_hash = customization_hash(effective_);
+  if (!current()) return absl::OkStatus();
+  chain_.dialect = request_.cluster.dialect;
+  chain_.partition = kDefaultPartition;
+  const Draft::Node& first = draft_.nodes[draft_.start];
+  if (first.type == Draft::Type::kResolver && first.is_default) {
+    const Draft::Target& target = draft_.targets[first.target];
+    chain_.is_default = target.peer.empty() && entries_.names.text(target.service) == request_.service &&
+                        target.namespace_name == kDefaultNamespace;
+  }
+  const ServiceDefaults* own = entries_.services[service_number(request_.service)].defaults;
+  if (entries_.proxy_defaults != nullptr) chain_.envoy_extensions = entries_.proxy_defaults->envoy_extensions;
+  if (own == nullptr) return absl::OkStatus();
+  chain_.envoy_extensions.insert(chain_.envoy_extensions.end(), own->envoy_extensions.begin(),
+                                 own->envoy_extensions.end());
+  chain_.service_meta = *entries_.own_meta;
   return absl::OkStatus();
 }
 
@@ -376,7 +499,7 @@ absl::StatusOr<DiscoveryChain> compile_chain(EntryLookup& lookup, const ChainReq
   if (!mode.empty() && mode != "none" && mode != "local" && mode != "remote") {
     return make_error(ErrorKind::kValidate, "Invalid OverrideMeshGateway.Mode parameter");
   }
-  const ReachableEntries entries = collect_reachable(lookup, request.service);
+  ReachableEntries entries = collect_reachable(lookup, request.service);
   return Compiler(entries, request).run();
 }
 

@@ -8,11 +8,14 @@ namespace convergence {
 
 absl::Status ConfigEntries::put(ConfigEntry entry, std::uint64_t index) {
   CVG_ASSIGN_OR_RETURN(ConfigEntry normal, normalise_entry(std::move(entry), cluster_.dialect));
-  CVG_RETURN_IF_ERROR(check_write(map_, {entry_id(normal), &normal}));
-  const auto [found, is_new] = map_.try_emplace(entry_key(normal));
-  normal.create_index = is_new ? index : found->second->create_index;
+  const EntryId key = entry_key(normal);
+  const auto found = map_.find(key);
+  normal.create_index = found == map_.end() ? index : found->second->create_index;
   normal.modify_index = index;
-  found->second = std::move(normal);
+  const EntryId id = entry_id(normal);
+  Shared<ConfigEntry> next = std::move(normal);
+  CVG_RETURN_IF_ERROR(check_write(map_, {id, &next}));
+  map_.insert_or_assign(key, std::move(next));
   return absl::OkStatus();
 }
 

@@ -1,29 +1,27 @@
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <cmath>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "lib/chain/compile.h"
+#include "lib/chain/draft.h"
 
 namespace convergence {
 namespace {
 
-using Node = std::map<std::string, ChainNode>::value_type;
+using Number = Draft::Number;
+using Node = Draft::Node;
+using Leg = Draft::Leg;
 
-// The nodes that this one leads to, in order; a resolver ends the way.
-std::vector<const Node*> successors(const DiscoveryChain& chain, const Node& node) {
-  std::vector<const Node*> out;
-  const auto add = [&](const auto& edges) {
-    for (const auto& edge : edges) out.push_back(&*chain.nodes.find(edge.next_node));
-  };
-  if (const auto* router = std::get_if<RouterNode>(&node.second.body)) add(router->routes);
-  if (const auto* splitter = std::get_if<SplitterNode>(&node.second.body)) add(splitter->splits);
-  return out;
+// Calls visit(node) for those that this one leads to, in order; a resolver ends the way.
+template <typename Visit>
+void each_successor(const Node& node, Visit visit) {
+  for (const Draft::RouteEdge& route : node.routes) visit(route.node);
+  for (const Leg& leg : node.legs) visit(leg.node);
+}
+
+std::string node_key(const Node& node) {
+  return (node.type == Draft::Type::kRouter ? "router:" : "splitter:") + std::string(node.name);
 }
 
 // A leg's share of what a leg above it gets, in float32 and rounded half away from zero at each level, as the server
@@ -35,100 +33,133 @@ std::int32_t share(std::int32_t outer, std::int32_t inner) {
   return static_cast<std::int32_t>(std::clamp(std::round(static_cast<double>(scaled)), -2147483647.0, 2147483647.0));
 }
 
-// Innermost splitters first. The server goes in random order, so with three levels the last hundredth of its weights
-// varies; ours is one of its answers, and always the same.
-class Flattener {
- public:
-  explicit Flattener(DiscoveryChain& chain) : chain_(chain) {}
+// ---- header modifiers of legs (discovery-chain.md (b3)) ----------------------------------------------------------
 
-  // True when a leg was replaced.
-  bool run() {
-    for (auto& [key, node] : chain_.nodes) {
-      if (auto* splitter = std::get_if<SplitterNode>(&node.body)) flatten(*splitter);
+bool says_nothing(const std::optional<HeaderModifiers>& change) {
+  return !change || (change->add.empty() && change->set.empty() && change->remove.empty());
+}
+
+// What `over` says stands over what `base` says; what either removes is removed.
+std::optional<HeaderModifiers> merge(const std::optional<HeaderModifiers>& base,
+                                     const std::optional<HeaderModifiers>& over) {
+  if (says_nothing(base)) return over;
+  if (says_nothing(over)) return base;
+  std::optional<HeaderModifiers> out = base;
+  for (const auto& [name, value] : over->add) out->add[name] = value;
+  for (const auto& [name, value] : over->set) out->set[name] = value;
+  for (const std::string& name : over->remove) {
+    if (std::find(base->remove.begin(), base->remove.end(), name) == base->remove.end()) out->remove.push_back(name);
+  }
+  return out;
+}
+
+Shared<Split> merge(const Split& outer, const Shared<Split>& inner) {
+  if (says_nothing(outer.request_headers) && says_nothing(outer.response_headers)) return inner;
+  Split out = *inner;
+  out.request_headers = merge(outer.request_headers, inner->request_headers);
+  out.response_headers = merge(inner->response_headers, outer.response_headers);
+  return out;
+}
+
+// Replaces the legs that lead to splitters, which are flat already.
+void flatten(Draft& draft, Node& node) {
+  const auto leads_down = [&](const Leg& leg) { return draft.nodes[leg.node].type == Draft::Type::kSplitter; };
+  if (std::none_of(node.legs.begin(), node.legs.end(), leads_down)) return;
+  std::vector<Leg> legs;
+  for (Leg& leg : node.legs) {
+    if (!leads_down(leg)) {
+      legs.push_back(std::move(leg));
+      continue;
     }
-    return changed_;
-  }
-
- private:
-  void flatten(SplitterNode& node) {
-    if (!done_.insert(&node).second) return;
-    if (std::none_of(node.splits.begin(), node.splits.end(),
-                     [this](const ChainSplit& split) { return inner(split) != nullptr; })) {
-      return;
+    for (const Leg& inner : draft.nodes[leg.node].legs) {
+      Leg made{share(leg.weight, inner.weight), inner.node, inner.definition};
+      if (leg.definition && inner.definition) made.definition = merge(**leg.definition, *inner.definition);
+      legs.push_back(std::move(made));
     }
-    changed_ = true;
-    std::vector<ChainSplit> legs;
-    for (ChainSplit& split : node.splits) {
-      SplitterNode* below = inner(split);
-      if (below == nullptr) {
-        legs.push_back(std::move(split));
-        continue;
-      }
-      flatten(*below);
-      for (const ChainSplit& leg : below->splits) legs.push_back({share(split.weight, leg.weight), leg.next_node});
-    }
-    node.splits = std::move(legs);
   }
-
-  SplitterNode* inner(const ChainSplit& split) {
-    return std::get_if<SplitterNode>(&chain_.nodes.find(split.next_node)->second.body);
-  }
-
-  DiscoveryChain& chain_;
-  std::set<const SplitterNode*> done_;
-  bool changed_ = false;
-};
-
-void prune(DiscoveryChain& chain) {
-  std::set<const Node*> reached;
-  std::vector<const Node*> open = {&*chain.nodes.find(chain.start_node)};
-  while (!open.empty()) {
-    const Node* node = open.back();
-    open.pop_back();
-    if (!reached.insert(node).second) continue;
-    for (const Node* next : successors(chain, *node)) open.push_back(next);
-  }
-  std::erase_if(chain.nodes, [&](const Node& node) { return !reached.contains(&node); });
+  node.legs = std::move(legs);
 }
 
 }  // namespace
 
-absl::Status check_circles(const DiscoveryChain& chain) {
+// Depth first with a stack of its own, the last successor first, as on the server: that decides which circle is named.
+std::vector<std::string> find_circle(const Draft& draft) {
+  enum class State : std::uint8_t { kNew, kOnPath, kDone };
   struct Frame {
-    const Node* node;
-    std::vector<const Node*> open;  // the last is next, as on the server, which decides which circle is named
+    Number node;
+    std::vector<Number> open;
   };
-  std::set<const Node*> on_path;
-  std::set<const Node*> done;
+  std::vector<State> states(draft.nodes.size(), State::kNew);
   std::vector<Frame> path;
-  const auto enter = [&](const Node* node) {
-    on_path.insert(node);
-    path.push_back({node, successors(chain, *node)});
+  const auto enter = [&](Number node) {
+    states[node] = State::kOnPath;
+    path.push_back({node, {}});
+    each_successor(draft.nodes[node], [&](Number next) {
+      // A resolver leads nowhere.
+      if (draft.nodes[next].type != Draft::Type::kResolver) path.back().open.push_back(next);
+    });
   };
-  enter(&*chain.nodes.find(chain.start_node));
+  enter(draft.start);
   while (!path.empty()) {
     Frame& top = path.back();
     if (top.open.empty()) {
-      on_path.erase(top.node);
-      done.insert(top.node);
+      states[top.node] = State::kDone;
       path.pop_back();
       continue;
     }
-    const Node* next = top.open.back();
+    const Number next = top.open.back();
     top.open.pop_back();
-    if (on_path.contains(next)) {
-      std::vector<std::string_view> keys;
-      for (const Frame& frame : path) keys.push_back(frame.node->first);
-      keys.push_back(next->first);
-      return graph_error(chain.service_name, fmt::format("detected circular reference: [{}]", fmt::join(keys, " -> ")));
+    if (states[next] == State::kOnPath) {
+      std::vector<std::string> keys;
+      for (const Frame& frame : path) keys.push_back(node_key(draft.nodes[frame.node]));
+      keys.push_back(node_key(draft.nodes[next]));
+      return keys;
     }
-    if (!done.contains(next) && !std::holds_alternative<ResolverNode>(next->second.body)) enter(next);
+    if (states[next] == State::kNew) enter(next);
   }
-  return absl::OkStatus();
+  return {};
 }
 
-void flatten_splitters(DiscoveryChain& chain) {
-  if (Flattener(chain).run()) prune(chain);
+// Innermost splitters first. The server goes in random order, so with three levels the last hundredth of its weights
+// varies; ours is one of its answers, and always the same. There are no circles any more.
+void flatten_splitters(Draft& draft) {
+  struct Frame {
+    Number node;
+    std::size_t next = 0;  // leg to look at
+  };
+  std::vector<bool> done(draft.nodes.size(), false);
+  std::vector<Frame> path;
+  for (Number root = 0; root < draft.nodes.size(); ++root) {
+    if (draft.nodes[root].type != Draft::Type::kSplitter || done[root]) continue;
+    path.push_back({root});
+    while (!path.empty()) {
+      Node& node = draft.nodes[path.back().node];
+      if (path.back().next == node.legs.size()) {
+        done[path.back().node] = true;
+        path.pop_back();
+        flatten(draft, node);
+        continue;
+      }
+      const Number below = node.legs[path.back().next++].node;
+      if (draft.nodes[below].type == Draft::Type::kSplitter && !done[below]) path.push_back({below});
+    }
+  }
+}
+
+std::vector<bool> reached_nodes(const Draft& draft) {
+  std::vector<bool> reached(draft.nodes.size(), false);
+  std::vector<Number> open = {draft.start};
+  reached[draft.start] = true;
+  while (!open.empty()) {
+    const Number node = open.back();
+    open.pop_back();
+    each_successor(draft.nodes[node], [&](Number next) {
+      if (reached[next]) return;
+      reached[next] = true;
+      open.push_back(next);
+    });
+  }
+  return reached;
 }
 
 }  // namespace convergence

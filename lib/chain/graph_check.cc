@@ -22,10 +22,9 @@ std::set<std::string_view> touched_chains(const EntryMap& stored, const Proposed
   if (!all) names.insert(proposed.id.name);
   for (const auto& [key, entry] : stored) {
     if (!forms_chains(key.kind)) continue;
-    const auto related = related_services(*entry);
-    if (all || std::find(related.begin(), related.end(), proposed.id.name) != related.end()) {
-      names.insert(entry->name);
-    }
+    bool touched = all;
+    each_related_service(*entry, [&](std::string_view name) { touched |= name == proposed.id.name; });
+    if (touched) names.insert(entry->name);
   }
   return names;
 }
@@ -69,7 +68,7 @@ absl::Status check_write(const EntryMap& stored, const ProposedEntry& proposed) 
 absl::Status check_entry_graph(const EntryMap& after, const EntryId& changed, const ClusterIdentity&) {
   const auto stored = after.find(entry_key(changed.kind, changed.name));
   ProposedEntry proposed{changed, nullptr};
-  if (stored != after.end()) proposed.next = &*stored->second;
+  if (stored != after.end()) proposed.next = &stored->second;
   return check_write(after, proposed);
 }
 

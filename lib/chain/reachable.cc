@@ -1,99 +1,98 @@
 #include "lib/chain/reachable.h"
 
-#include <set>
 #include <string>
-#include <variant>
 
 #include "lib/base/ascii.h"
 
 namespace convergence {
 namespace {
 
-void add_other(std::vector<std::string_view>& names, const std::string& name, const ConfigEntry& entry) {
-  if (!name.empty() && name != entry.name) names.push_back(name);
-}
-
-// Names still to be visited and those that were, each once.
-class Worklist {
+// Walks from a service to all that its chain may come to: first over splitters, then over resolvers.
+class Walk {
  public:
-  void add(std::string_view name) {
-    if (seen_.insert(name).second) open_.push_back(name);
+  Walk(EntryLookup& lookup, ReachableEntries& out) : lookup_(lookup), out_(out) {}
+
+  std::uint32_t add(std::string_view name) {
+    const std::uint32_t known = out_.names.find(name);
+    if (known != TextIndex::kNone) return known;
+    out_.services.emplace_back();
+    seen_.push_back(0);
+    return out_.names.add(name);
   }
-  void add_all(const std::vector<std::string_view>& names) {
-    for (std::string_view name : names) add(name);
-  }
-  bool next(std::string_view& name) {
-    if (open_.empty()) return false;
-    name = open_.back();
-    open_.pop_back();
-    return true;
+
+  void split(std::string_view name) { enter(name, kSplits); }
+
+  void run() {
+    // A splitter's service may be resolved too, and so may all that it names.
+    for (std::size_t i = 0; i < splits_.size(); ++i) visit_splitter(splits_[i]);
+    resolves_ = splits_;
+    for (std::uint32_t service : resolves_) seen_[service] |= kResolves;
+    for (std::size_t i = 0; i < resolves_.size(); ++i) visit_resolver(resolves_[i]);
   }
 
  private:
-  std::set<std::string_view> seen_;
-  std::vector<std::string_view> open_;
+  static constexpr std::uint8_t kSplits = 1;
+  static constexpr std::uint8_t kResolves = 2;
+
+  void enter(std::string_view name, std::uint8_t how) {
+    const std::uint32_t service = add(name);
+    if ((seen_[service] & how) != 0) return;
+    seen_[service] |= how;
+    (how == kSplits ? splits_ : resolves_).push_back(service);
+  }
+
+  void visit_splitter(std::uint32_t service) {
+    const Shared<ConfigEntry>* entry = lookup_.find(kServiceSplitter, out_.names.text(service));
+    if (entry == nullptr) return;
+    out_.services[service].splitter_entry = entry;
+    out_.services[service].splitter = std::get_if<ServiceSplitter>(&(*entry)->body);
+    each_related_service(**entry, [this](std::string_view name) { enter(name, kSplits); });
+  }
+
+  void visit_resolver(std::uint32_t service) {
+    const Shared<ConfigEntry>* entry = lookup_.find(kServiceResolver, out_.names.text(service));
+    if (entry == nullptr) return;
+    out_.services[service].resolver = std::get_if<ServiceResolver>(&(*entry)->body);
+    each_related_service(**entry, [this](std::string_view name) { enter(name, kResolves); });
+  }
+
+  EntryLookup& lookup_;
+  ReachableEntries& out_;
+  std::vector<std::uint8_t> seen_;  // by service
+  std::vector<std::uint32_t> splits_;
+  std::vector<std::uint32_t> resolves_;
 };
 
 }  // namespace
 
-const ConfigEntry* EntryLookup::find(std::string_view kind, std::string_view name) {
+const Shared<ConfigEntry>* EntryLookup::find(std::string_view kind, std::string_view name) {
   if (proposed_ != nullptr && proposed_->id.kind == kind && proposed_->id.name == name) return proposed_->next;
   if (stored_.empty()) return nullptr;
   key_.kind.assign(kind);
   key_.name.assign(name);
   for (char& c : key_.name) c = ascii_lower(c);
   const auto found = stored_.find(key_);
-  return found == stored_.end() ? nullptr : &*found->second;
-}
-
-std::vector<std::string_view> related_services(const ConfigEntry& entry) {
-  std::vector<std::string_view> names;
-  if (const auto* router = std::get_if<ServiceRouter>(&entry.body)) {
-    names.push_back(entry.name);
-    for (const Route& route : router->routes) {
-      if (route.destination) add_other(names, route.destination->service, entry);
-    }
-  } else if (const auto* splitter = std::get_if<ServiceSplitter>(&entry.body)) {
-    for (const Split& split : splitter->splits) add_other(names, split.service, entry);
-  } else if (const auto* resolver = std::get_if<ServiceResolver>(&entry.body)) {
-    if (resolver->redirect) add_other(names, resolver->redirect->service, entry);
-    for (const auto& [subset, failover] : resolver->failover) add_other(names, failover.service, entry);
-  }
-  return names;
+  return found == stored_.end() ? nullptr : &found->second;
 }
 
 ReachableEntries collect_reachable(EntryLookup& lookup, std::string_view service) {
   ReachableEntries out;
   out.proxy_defaults = lookup.find_body<ProxyDefaults>(kProxyDefaults, "global");
-  out.services[service];
-
-  Worklist splitters;
-  const ConfigEntry* router = lookup.find(kServiceRouter, service);
-  if (router != nullptr) {
-    out.router_name = router->name;
-    out.router = std::get_if<ServiceRouter>(&router->body);
-    splitters.add_all(related_services(*router));
+  Walk walk(lookup, out);
+  walk.add(service);
+  out.router_entry = lookup.find(kServiceRouter, service);
+  if (out.router_entry != nullptr) {
+    out.router = std::get_if<ServiceRouter>(&(*out.router_entry)->body);
+    each_related_service(**out.router_entry, [&](std::string_view name) { walk.split(name); });
   } else {
-    splitters.add(service);
+    walk.split(service);
   }
-
-  Worklist resolvers;
-  for (std::string_view name; splitters.next(name);) {
-    resolvers.add(name);
-    const ConfigEntry* splitter = lookup.find(kServiceSplitter, name);
-    if (splitter == nullptr) continue;
-    out.services[name].splitter = std::get_if<ServiceSplitter>(&splitter->body);
-    splitters.add_all(related_services(*splitter));
-  }
-  for (std::string_view name; resolvers.next(name);) {
-    ServiceEntries& entries = out.services[name];
-    const ConfigEntry* resolver = lookup.find(kServiceResolver, name);
-    if (resolver == nullptr) continue;
-    entries.resolver = std::get_if<ServiceResolver>(&resolver->body);
-    resolvers.add_all(related_services(*resolver));
-  }
-  for (auto& [name, entries] : out.services) {
-    entries.defaults = lookup.find_body<ServiceDefaults>(kServiceDefaults, name);
+  walk.run();
+  for (std::size_t i = 0; i < out.services.size(); ++i) {
+    const auto* defaults = lookup.find(kServiceDefaults, out.names.text(static_cast<std::uint32_t>(i)));
+    if (defaults == nullptr) continue;
+    out.services[i].defaults = std::get_if<ServiceDefaults>(&(*defaults)->body);
+    if (i == 0) out.own_meta = &(*defaults)->meta;
   }
   return out;
 }

@@ -1,19 +1,23 @@
 #ifndef CONVERGENCE_LIB_CHAIN_REACHABLE_H_
 #define CONVERGENCE_LIB_CHAIN_REACHABLE_H_
 
+#include <cstdint>
 #include <map>
+#include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "convergence/chain.h"
 #include "convergence/config_entry.h"
+#include "lib/base/text_table.h"
 
 namespace convergence {
 
 // An entry that is to be written, or deleted when `next` is null, seen over those that are stored.
 struct ProposedEntry {
   EntryId id;  // spelled as the writer spelled it
-  const ConfigEntry* next = nullptr;
+  const Shared<ConfigEntry>* next = nullptr;
 };
 
 // The stored entries, by kind and name in any letter case. A proposed entry hides the stored one only from those who
@@ -24,12 +28,12 @@ class EntryLookup {
       : stored_(stored), proposed_(proposed) {}
 
   // Null when there is none.
-  const ConfigEntry* find(std::string_view kind, std::string_view name);
+  const Shared<ConfigEntry>* find(std::string_view kind, std::string_view name);
 
   template <typename Body>
   const Body* find_body(std::string_view kind, std::string_view name) {
-    const ConfigEntry* entry = find(kind, name);
-    return entry == nullptr ? nullptr : std::get_if<Body>(&entry->body);
+    const Shared<ConfigEntry>* entry = find(kind, name);
+    return entry == nullptr ? nullptr : std::get_if<Body>(&(*entry)->body);
   }
 
  private:
@@ -40,6 +44,7 @@ class EntryLookup {
 
 struct ServiceEntries {
   const ServiceDefaults* defaults = nullptr;
+  const Shared<ConfigEntry>* splitter_entry = nullptr;
   const ServiceSplitter* splitter = nullptr;
   const ServiceResolver* resolver = nullptr;
 };
@@ -47,17 +52,41 @@ struct ServiceEntries {
 // The entries that may take part in one chain. Views and pointers are into the request and the stored entries.
 struct ReachableEntries {
   const ProxyDefaults* proxy_defaults = nullptr;
-  std::string_view router_name;  // as stored
+  const Shared<ConfigEntry>* router_entry = nullptr;
   const ServiceRouter* router = nullptr;
-  // By name as the references spell it: a name that nothing reached has no entries, even where another spelling has.
-  std::map<std::string_view, ServiceEntries> services;
+  const std::map<std::string, std::string>* own_meta = nullptr;  // of the service-defaults of the chain's service
+  // Names as the references spell them: one that nothing reached has no entries, even where another spelling has.
+  TextIndex names;
+  std::vector<ServiceEntries> services;  // by the number of the name
 };
 
 ReachableEntries collect_reachable(EntryLookup& lookup, std::string_view service);
 
-// The services that the entry names, other than itself; a router names itself too. In the entry's order, repeats and
-// all.
-std::vector<std::string_view> related_services(const ConfigEntry& entry);
+// Calls visit(name) for the services that the entry names, other than itself; a router names itself too. In the
+// entry's order, repeats and all. Services of a peer are not known here, so failover targets there do not count.
+template <typename Visit>
+void each_related_service(const ConfigEntry& entry, Visit visit) {
+  const auto other = [&](const std::string& name) {
+    if (!name.empty() && name != entry.name) visit(std::string_view(name));
+  };
+  if (const auto* router = std::get_if<ServiceRouter>(&entry.body)) {
+    visit(std::string_view(entry.name));
+    for (const Route& route : router->routes) {
+      if (route.destination) other(route.destination->service);
+    }
+  } else if (const auto* splitter = std::get_if<ServiceSplitter>(&entry.body)) {
+    for (const Split& split : splitter->splits) other(split.service);
+  } else if (const auto* resolver = std::get_if<ServiceResolver>(&entry.body)) {
+    if (resolver->redirect) other(resolver->redirect->service);
+    for (const auto& section : resolver->failover) {
+      const ResolverFailover& failover = section.second;
+      if (failover.targets.empty()) other(failover.service);
+      for (const FailoverTarget& target : failover.targets) {
+        if (target.peer.empty()) other(target.service);
+      }
+    }
+  }
+}
 
 }  // namespace convergence
 

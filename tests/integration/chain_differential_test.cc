@@ -97,6 +97,7 @@ struct Answers {
 Answers answers_to(const ConfigEntries& entries, const EntryWrite& write) {
   ProposedEntry proposed{{write.removed_kind, write.removed_name}, nullptr};
   absl::StatusOr<ConfigEntry> normal;
+  Shared<ConfigEntry> next;
   if (!write.put.is_null()) {
     normal = from_json<ConfigEntry>(write.put, "entry");
     if (normal.ok()) normal = normalise_entry(*std::move(normal), entries.cluster().dialect);
@@ -104,7 +105,8 @@ Answers answers_to(const ConfigEntries& entries, const EntryWrite& write) {
       const bool decode = error_kind(normal.status()) == ErrorKind::kDecode;
       return {decode ? 400 : 500, {std::string(normal.status().message())}};
     }
-    proposed = {entry_id(*normal), &*normal};
+    next = *normal;
+    proposed = {entry_id(*normal), &next};
   } else if (entries.get(write.removed_kind, write.removed_name) == nullptr) {
     return {};
   }

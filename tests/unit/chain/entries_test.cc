@@ -50,10 +50,12 @@ Step read_step(const Json& json) {
 Texts all_answers(const ConfigEntries& entries, const Step& step) {
   ProposedEntry proposed{step.removed, nullptr};
   absl::StatusOr<ConfigEntry> normal;
+  Shared<ConfigEntry> next;
   if (step.put) {
     normal = normalise_entry(*step.put, entries.cluster().dialect);
     if (!normal.ok()) return {std::string(normal.status().message())};
-    proposed = {entry_id(*normal), &*normal};
+    next = *normal;
+    proposed = {entry_id(*normal), &next};
   } else if (entries.get(step.removed.kind, step.removed.name) == nullptr) {
     return {""};
   }
@@ -228,13 +230,13 @@ TEST_CASE("the trust domain and the datacenter are the cluster's") {
                        .datacenter = "home",
                        .sni = "web.default.home.internal.td.consul",
                        .name = "web.default.home.internal.td.consul"};
-  CHECK(chain->targets == std::map<std::string, ChainTarget>{{"web.default.home", expected}});
+  CHECK(chain->targets == SortedMap<ChainTarget>{{"web.default.home", expected}});
 
   request.evaluate_in_datacenter = "dc1";
   chain = compile_chain(test::entry_map({proxy_defaults({.mesh_gateway_mode = "local"})}), request);
   REQUIRE_OK(chain);
   CHECK(chain->datacenter == "dc1");
-  CHECK(chain->targets.at("web.default.dc1").mesh_gateway_mode == "local");
+  CHECK(chain->targets.find("web.default.dc1")->second.mesh_gateway_mode == "local");
 }
 
 }  // namespace

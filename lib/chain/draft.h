@@ -1,0 +1,87 @@
+#ifndef CONVERGENCE_LIB_CHAIN_DRAFT_H_
+#define CONVERGENCE_LIB_CHAIN_DRAFT_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "convergence/chain.h"
+#include "lib/base/text_table.h"
+#include "lib/chain/reachable.h"
+
+namespace convergence {
+
+// The community edition knows one of each.
+inline constexpr std::string_view kDefaultNamespace = "default";
+inline constexpr std::string_view kDefaultPartition = "default";
+
+// A chain while it is made: nodes and targets are numbers, texts are views into entries, request and `arena`. Nothing
+// is copied before it is known to be part of the answer.
+struct Draft {
+  using Number = std::uint32_t;
+  static constexpr Number kNone = TextIndex::kNone;
+
+  struct Leg {
+    std::int32_t weight = 0;
+    Number node = kNone;
+    std::optional<Shared<Split>> definition{};  // kCurrent
+  };
+  struct RouteEdge {
+    Shared<Route> definition{};
+    Number node = kNone;
+  };
+  enum class Type : std::uint8_t { kResolver, kRouter, kSplitter };
+  struct Node {
+    Type type = Type::kResolver;
+    std::string_view name{};
+    std::vector<RouteEdge> routes{};  // of routers
+    std::vector<Leg> legs{};          // of splitters
+    Number target = kNone;            // of resolvers, as are the rest
+    std::vector<Number> failover{};
+    bool is_default = false;
+    Duration connect_timeout{0};
+    const ServiceResolver* entry = nullptr;  // null: the service has none
+    const FailoverPolicy* failover_policy = nullptr;
+    const LoadBalancer* load_balancer = nullptr;  // of splitters too
+  };
+  struct Target {
+    std::string_view id{};
+    Number service = kNone;
+    std::string_view subset{};
+    std::string_view namespace_name{};
+    std::string_view datacenter{};
+    std::string_view peer{};
+    Number node = kNone;    // the resolver recorded for it
+    bool retained = false;  // part of the answer; hops on the way are not
+    const ResolverSubset* subset_entry = nullptr;
+    std::string_view mesh_gateway_mode{};
+    std::string_view external_sni{};
+    bool dialed_directly = false;
+    Duration connect_timeout{0};
+    const LocalityPriority* locality = nullptr;
+  };
+
+  TextArena arena{};
+  std::vector<Node> nodes;
+  std::vector<Target> targets;
+  Number start = kNone;
+};
+
+// discovery-chain.md (b) step 5: circles among routers and splitters, as a list of node keys for the server's text;
+// empty where there are none.
+std::vector<std::string> find_circle(const Draft& draft);
+// Splitter legs that lead to a splitter become that one's legs.
+void flatten_splitters(Draft& draft);
+// Which nodes the start node leads to: splitters that were only there to be flattened drop out.
+std::vector<bool> reached_nodes(const Draft& draft);
+
+// The value of it all, its maps in the order of their keys. The draft is used up.
+void write_nodes_and_targets(Draft& draft, const ReachableEntries& entries, const ChainRequest& request,
+                             DiscoveryChain& chain);
+
+}  // namespace convergence
+
+#endif  // CONVERGENCE_LIB_CHAIN_DRAFT_H_
