@@ -1,8 +1,10 @@
 #ifndef CONVERGENCE_CHAIN_H_
 #define CONVERGENCE_CHAIN_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "convergence/catalog.h"
 #include "convergence/config_entry.h"
 #include "convergence/shared_value.h"
 #include "convergence/sorted_map.h"
@@ -172,6 +175,22 @@ struct DiscoveryChain {
 // Follows discovery-chain.md (b). INVALID_ARGUMENT kind "graph" with Consul's text where the entries form no chain.
 absl::StatusOr<DiscoveryChain> compile_chain(const EntryMap& entries, const ChainRequest& request);
 
+// ---- the instances behind a target ---------------------------------------------------------------------------
+
+// Instances as a proxy counts them: of those that the subset's filter selects, the healthy ones are passing or, without
+// OnlyPassing, warning.
+struct TargetHealth {
+  bool known = false;  // false: another datacenter's, a peer's or an external one, of which the catalog says nothing
+  std::size_t healthy = 0;
+  std::size_t total = 0;
+  friend bool operator==(const TargetHealth&, const TargetHealth&) = default;
+};
+
+// A filter that cannot be read, or that speaks of what instances do not have, selects none, as on the server.
+TargetHealth target_health(const ChainTarget& target, const CatalogState& catalog);
+// Of every target of the chain, by id.
+std::map<std::string, TargetHealth> chain_health(const DiscoveryChain& chain, const CatalogState& catalog);
+
 // ---- where one request goes ----------------------------------------------------------------------------------
 
 struct HttpRequestShape {
@@ -185,6 +204,7 @@ struct RetryPolicy {
   std::uint32_t num_retries = 0;
   bool on_connect_failure = false;
   std::vector<std::uint32_t> on_status_codes{};
+  std::vector<std::string> on{};  // the proxy's own names of conditions: "5xx", "reset", ...
   friend bool operator==(const RetryPolicy&, const RetryPolicy&) = default;
 };
 
@@ -192,9 +212,21 @@ struct RetryPolicy {
 // targets in order.
 struct RouteLeg {
   std::int32_t weight = 0;  // hundredths of a percent
+  // What the proxy is given of it: the server makes a whole number of the weight in float32 and cuts off, so that some
+  // lose a hundredth (progressive-delivery.md 3.5).
+  std::int32_t proxy_weight = 0;
   std::string target{};
   std::vector<std::string> failover_targets{};
   Duration connect_timeout{0};
+  Duration request_timeout{0};  // the resolver's; a route's own goes before it
+  std::optional<LoadBalancer> load_balancer{};
+  // Of the leg and the route together.
+  std::optional<HeaderModifiers> request_headers{};
+  std::optional<HeaderModifiers> response_headers{};
+  // With a catalog: the first of the target and its failover targets that has a healthy instance, or that the catalog
+  // cannot judge; empty where none has. And the health of the target itself.
+  std::string serving{};
+  std::optional<TargetHealth> health{};
   friend bool operator==(const RouteLeg&, const RouteLeg&) = default;
 };
 
@@ -208,9 +240,27 @@ struct RouteResult {
   friend bool operator==(const RouteResult&, const RouteResult&) = default;
 };
 
-// What a proxy that was given this chain does with the request. NOT_FOUND when no route matches (a compiled chain
-// always ends with a catch-all), INVALID_ARGUMENT for a chain whose nodes do not hang together.
-absl::StatusOr<RouteResult> route(const DiscoveryChain& chain, const HttpRequestShape& request);
+// The weight that the proxy is given for one of `weight` hundredths of a percent.
+std::int32_t proxy_weight(std::int32_t weight);
+
+// What a proxy that was given this chain does with the request. `catalog` may be null: then no instances are looked at.
+// NOT_FOUND when no route matches (a compiled chain always ends with a catch-all), INVALID_ARGUMENT for a chain whose
+// nodes do not hang together and for a regular expression that is none, once it is come to.
+absl::StatusOr<RouteResult> route(const DiscoveryChain& chain, const HttpRequestShape& request,
+                                  const CatalogState* catalog = nullptr);
+
+// The same for many requests: the chain's regular expressions are compiled once. A value; copies share it; any thread.
+class RouteTable {
+ public:
+  explicit RouteTable(DiscoveryChain chain);
+
+  absl::StatusOr<RouteResult> route(const HttpRequestShape& request, const CatalogState* catalog = nullptr) const;
+  const DiscoveryChain& chain() const;
+
+ private:
+  struct Prepared;
+  std::shared_ptr<const Prepared> prepared_;
+};
 
 }  // namespace convergence
 

@@ -5,22 +5,22 @@
 #include <vector>
 
 #include "lib/chain/draft.h"
+#include "lib/chain/header_modifiers.h"
 
 namespace convergence {
 namespace {
 
 using Number = Draft::Number;
-using Node = Draft::Node;
 using Leg = Draft::Leg;
 
 // Calls visit(node) for those that this one leads to, in order; a resolver ends the way.
 template <typename Visit>
-void each_successor(const Node& node, Visit visit) {
+void each_successor(const Draft::Node& node, Visit visit) {
   for (const Draft::RouteEdge& route : node.routes) visit(route.node);
   for (const Leg& leg : node.legs) visit(leg.node);
 }
 
-std::string node_key(const Node& node) {
+std::string node_key(const Draft::Node& node) {
   return (node.type == Draft::Type::kRouter ? "router:" : "splitter:") + std::string(node.name);
 }
 
@@ -33,36 +33,17 @@ std::int32_t share(std::int32_t outer, std::int32_t inner) {
   return static_cast<std::int32_t>(std::clamp(std::round(static_cast<double>(scaled)), -2147483647.0, 2147483647.0));
 }
 
-// ---- header modifiers of legs (discovery-chain.md (b3)) ----------------------------------------------------------
-
-bool says_nothing(const std::optional<HeaderModifiers>& change) {
-  return !change || (change->add.empty() && change->set.empty() && change->remove.empty());
-}
-
-// What `over` says stands over what `base` says; what either removes is removed.
-std::optional<HeaderModifiers> merge(const std::optional<HeaderModifiers>& base,
-                                     const std::optional<HeaderModifiers>& over) {
-  if (says_nothing(base)) return over;
-  if (says_nothing(over)) return base;
-  std::optional<HeaderModifiers> out = base;
-  for (const auto& [name, value] : over->add) out->add[name] = value;
-  for (const auto& [name, value] : over->set) out->set[name] = value;
-  for (const std::string& name : over->remove) {
-    if (std::find(base->remove.begin(), base->remove.end(), name) == base->remove.end()) out->remove.push_back(name);
-  }
-  return out;
-}
-
+// discovery-chain.md (b3): of request headers the inner leg has the last word, of response headers the outer one.
 Shared<Split> merge(const Split& outer, const Shared<Split>& inner) {
   if (says_nothing(outer.request_headers) && says_nothing(outer.response_headers)) return inner;
   Split out = *inner;
-  out.request_headers = merge(outer.request_headers, inner->request_headers);
-  out.response_headers = merge(inner->response_headers, outer.response_headers);
+  out.request_headers = merge_headers(outer.request_headers, inner->request_headers);
+  out.response_headers = merge_headers(inner->response_headers, outer.response_headers);
   return out;
 }
 
 // Replaces the legs that lead to splitters, which are flat already.
-void flatten(Draft& draft, Node& node) {
+void flatten(Draft& draft, Draft::Node& node) {
   const auto leads_down = [&](const Leg& leg) { return draft.nodes[leg.node].type == Draft::Type::kSplitter; };
   if (std::none_of(node.legs.begin(), node.legs.end(), leads_down)) return;
   std::vector<Leg> legs;
@@ -133,7 +114,7 @@ void flatten_splitters(Draft& draft) {
     if (draft.nodes[root].type != Draft::Type::kSplitter || done[root]) continue;
     path.push_back({root});
     while (!path.empty()) {
-      Node& node = draft.nodes[path.back().node];
+      Draft::Node& node = draft.nodes[path.back().node];
       if (path.back().next == node.legs.size()) {
         done[path.back().node] = true;
         path.pop_back();

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "lib/base/ascii.h"
@@ -26,19 +27,22 @@ const std::string* find_value(const std::map<std::string, std::string>& values, 
   return found == values.end() ? nullptr : &found->second;
 }
 
-absl::StatusOr<bool> full_match(const std::string& pattern, std::string_view text) {
-  CVG_ASSIGN_OR_RETURN(const Regex regex, Regex::compile(pattern));
-  return regex.full_match(text);
-}
-
-absl::StatusOr<Condition> path_condition(const HttpMatch& match, const std::string& path) {
-  if (!match.path_exact.empty()) return Condition{path == match.path_exact, "path " + go_quote(match.path_exact)};
+// Letter case may be set aside for paths and their beginnings; regular expressions can say it themselves.
+absl::StatusOr<Condition> path_condition(const HttpMatch& match, const std::string& path, const Regexes& regexes) {
+  const std::string_view note = match.case_insensitive ? " in any letter case" : "";
+  const auto same = [&](std::string_view a, std::string_view b) {
+    return match.case_insensitive ? ascii_equal_fold(a, b) : a == b;
+  };
+  if (!match.path_exact.empty()) {
+    return Condition{same(path, match.path_exact), fmt::format("path {}{}", go_quote(match.path_exact), note)};
+  }
   if (!match.path_regex.empty()) {
-    CVG_ASSIGN_OR_RETURN(const bool holds, full_match(match.path_regex, path));
+    CVG_ASSIGN_OR_RETURN(const bool holds, regexes.full_match(match.path_regex, path));
     return Condition{holds, "path regex " + go_quote(match.path_regex)};
   }
   const std::string prefix = match.path_prefix.empty() ? "/" : match.path_prefix;
-  return Condition{path.starts_with(prefix), "path prefix " + go_quote(prefix)};
+  const bool holds = path.size() >= prefix.size() && same(std::string_view(path).substr(0, prefix.size()), prefix);
+  return Condition{holds, fmt::format("path prefix {}{}", go_quote(prefix), note)};
 }
 
 // What the value has to be; only the first of the forms that is there counts, as there may be only one.
@@ -54,9 +58,9 @@ std::string wanted_text(const Match& match) {
 }
 
 template <typename Match>
-absl::StatusOr<bool> value_matches(const Match& match, std::string_view value) {
+absl::StatusOr<bool> value_matches(const Match& match, std::string_view value, const Regexes& regexes) {
   if (!match.exact.empty()) return value == match.exact;
-  if (!match.regex.empty()) return full_match(match.regex, value);
+  if (!match.regex.empty()) return regexes.full_match(match.regex, value);
   if constexpr (requires { match.prefix; }) {
     if (!match.prefix.empty()) return value.starts_with(match.prefix);
     if (!match.suffix.empty()) return value.ends_with(match.suffix);
@@ -64,7 +68,8 @@ absl::StatusOr<bool> value_matches(const Match& match, std::string_view value) {
   return true;
 }
 
-absl::StatusOr<Condition> header_condition(const HeaderMatch& match, const HttpRequestShape& request) {
+absl::StatusOr<Condition> header_condition(const HeaderMatch& match, const HttpRequestShape& request,
+                                           const Regexes& regexes) {
   const std::string name = ascii_lower(match.name);
   Condition out;
   out.text = fmt::format("header {}{}{}", name, match.invert ? " not" : "", wanted_text(match));
@@ -75,17 +80,18 @@ absl::StatusOr<Condition> header_condition(const HeaderMatch& match, const HttpR
     out.holds = match.present && match.invert;
     return out;
   }
-  CVG_ASSIGN_OR_RETURN(const bool holds, value_matches(match, *value));
+  CVG_ASSIGN_OR_RETURN(const bool holds, value_matches(match, *value, regexes));
   out.holds = holds != match.invert;
   return out;
 }
 
-absl::StatusOr<Condition> query_condition(const QueryMatch& match, const HttpRequestShape& request) {
+absl::StatusOr<Condition> query_condition(const QueryMatch& match, const HttpRequestShape& request,
+                                          const Regexes& regexes) {
   Condition out;
   out.text = fmt::format("query parameter {}{}", match.name, wanted_text(match));
   const std::string* value = find_value(request.query, match.name);
   if (value == nullptr) return out;
-  CVG_ASSIGN_OR_RETURN(out.holds, value_matches(match, *value));
+  CVG_ASSIGN_OR_RETURN(out.holds, value_matches(match, *value, regexes));
   return out;
 }
 
@@ -96,7 +102,31 @@ Condition method_condition(const std::vector<std::string>& methods, const std::s
 
 }  // namespace
 
-absl::StatusOr<MatchResult> match_route(const Route& route, const HttpRequestShape& request) {
+Regexes::Regexes(const DiscoveryChain& chain) {
+  for (const auto& item : chain.nodes) {
+    const auto* router = std::get_if<RouterNode>(&item.second.body);
+    for (std::size_t i = 0; router != nullptr && i < router->routes.size(); ++i) {
+      const Route& route = *router->routes[i].definition;
+      if (!route.match || !route.match->http) continue;
+      add(route.match->http->path_regex);
+      for (const HeaderMatch& header : route.match->http->header) add(header.regex);
+      for (const QueryMatch& parameter : route.match->http->query_param) add(parameter.regex);
+    }
+  }
+}
+
+void Regexes::add(const std::string& pattern) {
+  if (!pattern.empty() && !known_.contains(pattern)) known_.emplace(pattern, Regex::compile(pattern));
+}
+
+absl::StatusOr<bool> Regexes::full_match(const std::string& pattern, std::string_view text) const {
+  const auto known = known_.find(pattern);
+  const absl::StatusOr<Regex>& regex = known == known_.end() ? Regex::compile(pattern) : known->second;
+  CVG_RETURN_IF_ERROR(regex.status());
+  return regex->full_match(text);
+}
+
+absl::StatusOr<MatchResult> match_route(const Route& route, const HttpRequestShape& request, const Regexes& regexes) {
   static const HttpMatch kAll;
   const HttpMatch& match = route.match && route.match->http ? *route.match->http : kAll;
   std::vector<std::string> held;
@@ -111,14 +141,14 @@ absl::StatusOr<MatchResult> match_route(const Route& route, const HttpRequestSha
     }
     return out.matches;
   };
-  CVG_ASSIGN_OR_RETURN(Condition path, path_condition(match, request.path));
+  CVG_ASSIGN_OR_RETURN(Condition path, path_condition(match, request.path, regexes));
   if (!holds(std::move(path))) return out;
   for (const HeaderMatch& header : match.header) {
-    CVG_ASSIGN_OR_RETURN(Condition condition, header_condition(header, request));
+    CVG_ASSIGN_OR_RETURN(Condition condition, header_condition(header, request, regexes));
     if (!holds(std::move(condition))) return out;
   }
   for (const QueryMatch& parameter : match.query_param) {
-    CVG_ASSIGN_OR_RETURN(Condition condition, query_condition(parameter, request));
+    CVG_ASSIGN_OR_RETURN(Condition condition, query_condition(parameter, request, regexes));
     if (!holds(std::move(condition))) return out;
   }
   if (!match.methods.empty() && !holds(method_condition(match.methods, request.method))) return out;

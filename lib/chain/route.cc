@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <cmath>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "convergence/error.h"
 #include "lib/base/go_text.h"
 #include "lib/base/status_macros.h"
+#include "lib/chain/header_modifiers.h"
 #include "lib/chain/match.h"
 
 namespace convergence {
@@ -25,27 +27,36 @@ absl::Status broken(const DiscoveryChain& chain, std::string_view problem) {
                     std::move(detail));
 }
 
-absl::StatusOr<const ChainNode*> find_node(const DiscoveryChain& chain, const std::string& key) {
-  const auto found = chain.nodes.find(key);
-  if (found == chain.nodes.end()) return broken(chain, fmt::format("node {} is missing", go_quote(key)));
-  return &found->second;
-}
-
 // Envoy retries once where conditions are given and no number is.
 RetryPolicy retry_policy(const RouteDestination& destination) {
   RetryPolicy out;
   out.num_retries = destination.num_retries;
   out.on_connect_failure = destination.retry_on_connect_failure;
   out.on_status_codes = destination.retry_on_status_codes;
-  if (out.num_retries == 0 && (out.on_connect_failure || !out.on_status_codes.empty())) out.num_retries = 1;
+  out.on = destination.retry_on;
+  const bool conditions = out.on_connect_failure || !out.on_status_codes.empty() || !out.on.empty();
+  if (out.num_retries == 0 && conditions) out.num_retries = 1;
   return out;
 }
 
 std::string retry_text(const RetryPolicy& retry, const RouteDestination& destination) {
   std::string out = fmt::format("retries: up to {}", retry.num_retries);
   if (destination.num_retries == 0) out += " (the proxy's own number, as the route gives none)";
+  if (!retry.on.empty()) out += fmt::format(", on {}", fmt::join(retry.on, " "));
   if (retry.on_connect_failure) out += ", on connect failure";
   if (!retry.on_status_codes.empty()) out += fmt::format(", on status {}", fmt::join(retry.on_status_codes, " "));
+  if (retry.on.empty() && !retry.on_connect_failure && retry.on_status_codes.empty()) {
+    out += ", but the route names nothing to retry on, so that the proxy never does";
+  }
+  return out;
+}
+
+std::string headers_text(std::string_view of, const HeaderModifiers& change) {
+  std::string out = fmt::format("{} headers:", of);
+  for (const auto& [name, value] : change.add) out += fmt::format(" add {}: {},", name, value);
+  for (const auto& [name, value] : change.set) out += fmt::format(" set {}: {},", name, value);
+  for (const std::string& name : change.remove) out += fmt::format(" remove {},", name);
+  out.pop_back();
   return out;
 }
 
@@ -70,82 +81,197 @@ void apply_destination(const Route& route, RouteResult& out) {
   if (destination.request_timeout > Duration{0}) {
     out.why.push_back("timeout: " + go_duration(destination.request_timeout));
   }
+  if (destination.idle_timeout > Duration{0}) {
+    out.why.push_back("idle timeout: " + go_duration(destination.idle_timeout));
+  }
   out.retry = retry_policy(destination);
   if (out.retry.num_retries > 0) out.why.push_back(retry_text(out.retry, destination));
-}
-
-// The node that the first matching route leads to.
-absl::StatusOr<const ChainNode*> choose_route(const DiscoveryChain& chain, const ChainNode& node,
-                                              const RouterNode& router, const HttpRequestShape& request,
-                                              RouteResult& out) {
-  for (std::size_t i = 0; i < router.routes.size(); ++i) {
-    const ChainRoute& candidate = router.routes[i];
-    CVG_ASSIGN_OR_RETURN(const MatchResult match, match_route(*candidate.definition, request));
-    if (!match.matches) {
-      out.why.push_back(fmt::format("router {}: route {} does not match: not {}", node.name, i, match.why));
-      continue;
-    }
-    out.why.push_back(
-        fmt::format("router {}: route {} matches: {}; to {}", node.name, i, match.why, candidate.next_node));
-    out.route = static_cast<int>(i);
-    apply_destination(*candidate.definition, out);
-    return find_node(chain, candidate.next_node);
-  }
-  Json detail;
-  detail.set("service", chain.service_name);
-  return make_error(
-      ErrorKind::kNotFound,
-      fmt::format("chain {}: no route matches {} {}; a path begins with a slash, and a compiled chain ends "
-                  "with a route for all of those",
-                  go_quote(chain.service_name), request.method, go_quote(request.path)),
-      std::move(detail));
-}
-
-absl::Status add_leg(const DiscoveryChain& chain, const ChainNode& node, std::int32_t weight, RouteResult& out) {
-  const auto* resolver = std::get_if<ResolverNode>(&node.body);
-  if (resolver == nullptr) {
-    return broken(chain, fmt::format("node {} stands where a resolver has to", go_quote(node.name)));
-  }
-  for (const std::string& failover : resolver->failover_targets) {
-    if (!chain.targets.contains(failover)) {
-      return broken(chain, fmt::format("failover target {} is missing", go_quote(failover)));
-    }
-  }
-  if (!chain.targets.contains(resolver->target)) {
-    return broken(chain, fmt::format("target {} is missing", go_quote(resolver->target)));
-  }
-  std::string line = fmt::format("resolver {}: to target {}", node.name, resolver->target);
-  if (!resolver->failover_targets.empty()) {
-    line += fmt::format(", without instances there to {}", fmt::join(resolver->failover_targets, ", then "));
-  }
-  out.why.push_back(std::move(line));
-  out.legs.push_back({weight, resolver->target, resolver->failover_targets, resolver->connect_timeout});
-  return absl::OkStatus();
 }
 
 // Shortest text of a percentage in hundredths: 33.3, 0.05, -1.
 std::string percent(std::int32_t weight) { return fmt::format("{}", weight / 100.0); }
 
+// One request on its way.
+class Way {
+ public:
+  Way(const DiscoveryChain& chain, const Regexes& regexes, const HttpRequestShape& request, const CatalogState* catalog)
+      : chain_(chain), regexes_(regexes), request_(request), catalog_(catalog) {}
+
+  absl::StatusOr<RouteResult> go() {
+    out_.path = request_.path;
+    CVG_ASSIGN_OR_RETURN(const ChainNode* node, find_node(chain_.start_node));
+    if (const auto* router = std::get_if<RouterNode>(&node->body)) {
+      CVG_ASSIGN_OR_RETURN(node, choose_route(*node, *router));
+    }
+    const auto* splitter = std::get_if<SplitterNode>(&node->body);
+    CVG_RETURN_IF_ERROR(splitter == nullptr ? add_leg(*node, kWhole, nullptr) : split(*node, *splitter));
+    return std::move(out_);
+  }
+
+ private:
+  absl::StatusOr<const ChainNode*> find_node(const std::string& key) const {
+    const auto found = chain_.nodes.find(key);
+    if (found == chain_.nodes.end()) return broken(chain_, fmt::format("node {} is missing", go_quote(key)));
+    return &found->second;
+  }
+
+  absl::StatusOr<const ChainTarget*> find_target(const std::string& id, std::string_view what) const {
+    const auto found = chain_.targets.find(id);
+    if (found == chain_.targets.end()) return broken(chain_, fmt::format("{} {} is missing", what, go_quote(id)));
+    return &found->second;
+  }
+
+  // The node that the first matching route leads to.
+  absl::StatusOr<const ChainNode*> choose_route(const ChainNode& node, const RouterNode& router) {
+    for (std::size_t i = 0; i < router.routes.size(); ++i) {
+      const ChainRoute& candidate = router.routes[i];
+      CVG_ASSIGN_OR_RETURN(const MatchResult match, match_route(*candidate.definition, request_, regexes_));
+      if (!match.matches) {
+        out_.why.push_back(fmt::format("router {}: route {} does not match: not {}", node.name, i, match.why));
+        continue;
+      }
+      out_.why.push_back(
+          fmt::format("router {}: route {} matches: {}; to {}", node.name, i, match.why, candidate.next_node));
+      out_.route = static_cast<int>(i);
+      apply_destination(*candidate.definition, out_);
+      return find_node(candidate.next_node);
+    }
+    Json detail;
+    detail.set("service", chain_.service_name);
+    return make_error(
+        ErrorKind::kNotFound,
+        fmt::format("chain {}: no route matches {} {}; a path begins with a slash, and a compiled chain ends "
+                    "with a route for all of those",
+                    go_quote(chain_.service_name), request_.method, go_quote(request_.path)),
+        std::move(detail));
+  }
+
+  absl::Status split(const ChainNode& node, const SplitterNode& splitter) {
+    if (splitter.load_balancer) {
+      out_.why.push_back(
+          fmt::format("splitter {}: every leg is balanced by {}", node.name, splitter.load_balancer->policy));
+    }
+    std::int64_t total = 0;
+    for (const ChainSplit& one : splitter.splits) {
+      out_.why.push_back(fmt::format("splitter {}: {}% to {}", node.name, percent(one.weight), one.next_node));
+      CVG_ASSIGN_OR_RETURN(const ChainNode* leg, find_node(one.next_node));
+      CVG_RETURN_IF_ERROR(add_leg(*leg, one.weight, one.definition ? &**one.definition : nullptr));
+      if (splitter.load_balancer) out_.legs.back().load_balancer = splitter.load_balancer;
+      total += out_.legs.back().proxy_weight;
+    }
+    if (total != kWhole) {
+      out_.why.push_back(fmt::format("splitter {}: the weights that the proxy is given total {}, not 100%", node.name,
+                                     percent(static_cast<std::int32_t>(total)) + "%"));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status add_leg(const ChainNode& node, std::int32_t weight, const Split* definition) {
+    const auto* resolver = std::get_if<ResolverNode>(&node.body);
+    if (resolver == nullptr) {
+      return broken(chain_, fmt::format("node {} stands where a resolver has to", go_quote(node.name)));
+    }
+    for (const std::string& id : resolver->failover_targets) {
+      CVG_RETURN_IF_ERROR(find_target(id, "failover target").status());
+    }
+    CVG_RETURN_IF_ERROR(find_target(resolver->target, "target").status());
+    RouteLeg& leg = out_.legs.emplace_back();
+    leg.weight = weight;
+    leg.proxy_weight = proxy_weight(weight);
+    leg.target = resolver->target;
+    leg.failover_targets = resolver->failover_targets;
+    leg.connect_timeout = resolver->connect_timeout;
+    leg.request_timeout = resolver->request_timeout;
+    leg.load_balancer = resolver->load_balancer;
+    say_resolver(node, *resolver, leg);
+    change_headers(definition, leg);
+    return catalog_ == nullptr ? absl::OkStatus() : look_at_instances(leg);
+  }
+
+  void say_resolver(const ChainNode& node, const ResolverNode& resolver, const RouteLeg& leg) {
+    if (leg.proxy_weight != leg.weight) {
+      out_.why.push_back(fmt::format("  the proxy is given {}%: a hundredth is lost where the weight is cut off",
+                                     percent(leg.proxy_weight)));
+    }
+    std::string line = fmt::format("resolver {}: to target {}", node.name, resolver.target);
+    if (!resolver.failover_targets.empty()) {
+      line += fmt::format(", without instances there to {}", fmt::join(resolver.failover_targets, ", then "));
+    }
+    out_.why.push_back(std::move(line));
+    if (resolver.request_timeout > Duration{0}) {
+      out_.why.push_back("  timeout where the route gives none: " + go_duration(resolver.request_timeout));
+    }
+    if (resolver.load_balancer) out_.why.push_back("  balanced by " + resolver.load_balancer->policy);
+  }
+
+  void change_headers(const Split* definition, RouteLeg& leg) {
+    static const std::optional<HeaderModifiers> kNone;
+    const bool has_route = out_.destination.has_value();
+    // The proxy carries out the leg's changes first, so that the route's have the last word.
+    leg.request_headers = merge_headers(definition ? definition->request_headers : kNone,
+                                        has_route ? out_.destination->request_headers : kNone);
+    leg.response_headers = merge_headers(definition ? definition->response_headers : kNone,
+                                         has_route ? out_.destination->response_headers : kNone);
+    if (!says_nothing(leg.request_headers)) out_.why.push_back("  " + headers_text("request", *leg.request_headers));
+    if (!says_nothing(leg.response_headers)) out_.why.push_back("  " + headers_text("response", *leg.response_headers));
+  }
+
+  // Where the leg's requests end, by the instances there are.
+  absl::Status look_at_instances(RouteLeg& leg) {
+    std::vector<std::string> candidates = {leg.target};
+    candidates.insert(candidates.end(), leg.failover_targets.begin(), leg.failover_targets.end());
+    for (const std::string& id : candidates) {
+      CVG_ASSIGN_OR_RETURN(const ChainTarget* target, find_target(id, "target"));
+      const TargetHealth health = target_health(*target, *catalog_);
+      if (id == leg.target && !leg.health) leg.health = health;
+      if (!health.known) {
+        out_.why.push_back(fmt::format("  target {}: not of this catalog; taken to be served", id));
+      } else {
+        out_.why.push_back(fmt::format("  target {}: {} of {} instances healthy", id, health.healthy, health.total));
+      }
+      if (health.known && health.healthy == 0) continue;
+      leg.serving = id;
+      return absl::OkStatus();
+    }
+    out_.why.push_back("  nobody serves this leg: the proxy answers 503");
+    return absl::OkStatus();
+  }
+
+  const DiscoveryChain& chain_;
+  const Regexes& regexes_;
+  const HttpRequestShape& request_;
+  const CatalogState* catalog_;
+  RouteResult out_;
+};
+
 }  // namespace
 
-absl::StatusOr<RouteResult> route(const DiscoveryChain& chain, const HttpRequestShape& request) {
-  RouteResult out;
-  out.path = request.path;
-  CVG_ASSIGN_OR_RETURN(const ChainNode* node, find_node(chain, chain.start_node));
-  if (const auto* router = std::get_if<RouterNode>(&node->body)) {
-    CVG_ASSIGN_OR_RETURN(node, choose_route(chain, *node, *router, request, out));
-  }
-  const auto* splitter = std::get_if<SplitterNode>(&node->body);
-  if (splitter == nullptr) {
-    CVG_RETURN_IF_ERROR(add_leg(chain, *node, kWhole, out));
-    return out;
-  }
-  for (const ChainSplit& split : splitter->splits) {
-    out.why.push_back(fmt::format("splitter {}: {}% to {}", node->name, percent(split.weight), split.next_node));
-    CVG_ASSIGN_OR_RETURN(const ChainNode* leg, find_node(chain, split.next_node));
-    CVG_RETURN_IF_ERROR(add_leg(chain, *leg, split.weight, out));
-  }
-  return out;
+// The server has the weight as a float32 of percent and cuts the hundredfold of it off.
+std::int32_t proxy_weight(std::int32_t weight) {
+  const float percents = static_cast<float>(weight) / 100.0F;
+  return static_cast<std::int32_t>(percents * 100.0F);
+}
+
+absl::StatusOr<RouteResult> route(const DiscoveryChain& chain, const HttpRequestShape& request,
+                                  const CatalogState* catalog) {
+  const Regexes none;
+  return Way(chain, none, request, catalog).go();
+}
+
+struct RouteTable::Prepared {
+  DiscoveryChain chain;
+  Regexes regexes;
+};
+
+RouteTable::RouteTable(DiscoveryChain chain) {
+  Regexes regexes(chain);
+  prepared_ = std::make_shared<const Prepared>(Prepared{std::move(chain), std::move(regexes)});
+}
+
+const DiscoveryChain& RouteTable::chain() const { return prepared_->chain; }
+
+absl::StatusOr<RouteResult> RouteTable::route(const HttpRequestShape& request, const CatalogState* catalog) const {
+  return Way(prepared_->chain, prepared_->regexes, request, catalog).go();
 }
 
 }  // namespace convergence

@@ -16,6 +16,7 @@ absl::Status decode(const Json& json, const Place& place, RouteDestination& out)
 absl::Status decode(const Json& json, const Place& place, ResolverSubset& out);
 
 absl::Status decode(const Json& json, const Place& place, Split& out);
+absl::Status decode(const Json& json, const Place& place, HeaderModifiers& out);
 absl::Status decode(const Json& json, const Place& place, LoadBalancer& out);
 absl::Status decode(const Json& json, const Place& place, FailoverPolicy& out);
 absl::Status decode(const Json& json, const Place& place, LocalityPriority& out);
@@ -26,6 +27,7 @@ Json encode(const Route& route);
 Json encode(const RouteDestination& destination);
 Json encode(const ResolverSubset& subset);
 Json encode(const Split& split);
+Json encode(const HeaderModifiers& change);
 Json encode(const LoadBalancer& balancer);
 Json encode(const FailoverPolicy& policy);
 Json encode(const LocalityPriority& priority);

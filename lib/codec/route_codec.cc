@@ -49,16 +49,31 @@ Json encode(const RetryPolicy& retry) {
       .put("num_retries", std::uint64_t{retry.num_retries})
       .put("on_connect_failure", retry.on_connect_failure)
       .put("on_status_codes", std::move(codes))
+      .put("on", encode(retry.on))
+      .take();
+}
+
+Json encode(const TargetHealth& health) {
+  return ObjectWriter()
+      .put("known", health.known)
+      .put("healthy", std::uint64_t{health.healthy})
+      .put("total", std::uint64_t{health.total})
       .take();
 }
 
 Json encode(const RouteLeg& leg) {
-  return ObjectWriter()
-      .put("weight", encode_percent(leg.weight))
+  ObjectWriter out;
+  out.put("weight", encode_percent(leg.weight))
+      .put("proxy_weight", encode_percent(leg.proxy_weight))
       .put("target", leg.target)
       .put("failover_targets", encode(leg.failover_targets))
       .put("connect_timeout", duration_to_text(leg.connect_timeout))
-      .take();
+      .put_if("request_timeout", leg.request_timeout);
+  if (leg.load_balancer) out.put("load_balancer", encode(*leg.load_balancer));
+  if (leg.request_headers) out.put("request_headers", encode(*leg.request_headers));
+  if (leg.response_headers) out.put("response_headers", encode(*leg.response_headers));
+  if (leg.health) out.put("serving", leg.serving).put("health", encode(*leg.health));
+  return out.take();
 }
 
 absl::Status decode(const Json& json, const Place& place, HttpRequestShape& out) {
@@ -75,15 +90,36 @@ absl::Status decode(const Json& json, const Place& place, RetryPolicy& out) {
       .optional("num_retries", out.num_retries)
       .optional("on_connect_failure", out.on_connect_failure)
       .optional("on_status_codes", out.on_status_codes)
+      .optional("on", out.on)
       .finish();
+}
+
+absl::Status decode(const Json& json, const Place& place, TargetHealth& out) {
+  std::uint64_t healthy = 0;
+  std::uint64_t total = 0;
+  const absl::Status status = ObjectReader(json, place)
+                                  .optional("known", out.known)
+                                  .optional("healthy", healthy)
+                                  .optional("total", total)
+                                  .finish();
+  out.healthy = healthy;
+  out.total = total;
+  return status;
 }
 
 absl::Status decode(const Json& json, const Place& place, RouteLeg& out) {
   return ObjectReader(json, place)
       .required("weight", out.weight, decode_percent)
       .required("target", out.target)
+      .required("proxy_weight", out.proxy_weight, decode_percent)
       .optional("failover_targets", out.failover_targets)
       .optional("connect_timeout", out.connect_timeout)
+      .optional("request_timeout", out.request_timeout)
+      .optional("load_balancer", out.load_balancer)
+      .optional("request_headers", out.request_headers)
+      .optional("response_headers", out.response_headers)
+      .optional("serving", out.serving)
+      .optional("health", out.health)
       .finish();
 }
 

@@ -11,6 +11,7 @@ namespace convergence {
 namespace {
 
 using namespace std::chrono_literals;
+using test::defaults;
 using test::entry_map;
 using test::http;
 using test::resolver;
@@ -216,9 +217,9 @@ TEST_CASE("a request through router, splitter and resolver") {
   expected.destination = RouteDestination{.service = "shop", .namespace_name = "default"};
   expected.path = "/till";
   expected.legs = {
-      {9005, "v1.shop.default.dc1", {"v2.shop.default.dc1"}, 7s},
-      {995, "v2.shop.default.dc1", {"v2.shop.default.dc2", "v2.shop.default.dc3"}, 7s},
-      {0, "v3.shop.default.dc1", {}, 7s},
+      {9005, 9005, "v1.shop.default.dc1", {"v2.shop.default.dc1"}, 7s},
+      {995, 995, "v2.shop.default.dc1", {"v2.shop.default.dc2", "v2.shop.default.dc3"}, 7s},
+      {0, 0, "v3.shop.default.dc1", {}, 7s},
   };
   expected.why = {
       "router shop.default: route 0 does not match: not method PUT",
@@ -239,7 +240,7 @@ TEST_CASE("a request through router, splitter and resolver") {
 TEST_CASE("a request past the splitter") {
   const auto result = route(canary(), {.path = "/v1/list"});
   REQUIRE_OK(result);
-  CHECK(result->legs == std::vector<RouteLeg>{{10000, "v1.shop.default.dc1", {"v2.shop.default.dc1"}, 7s}});
+  CHECK(result->legs == std::vector<RouteLeg>{{10000, 10000, "v1.shop.default.dc1", {"v2.shop.default.dc1"}, 7s}});
   CHECK(result->path == "/list");
   CHECK(result->why ==
         std::vector<std::string>{
@@ -258,9 +259,193 @@ TEST_CASE("a service without entries") {
   REQUIRE_OK(result);
   RouteResult expected;
   expected.path = "anything";
-  expected.legs = {{10000, "shop.default.dc1", {}, 5s}};
+  expected.legs = {{10000, 10000, "shop.default.dc1", {}, 5s}};
   expected.why = {"resolver shop.default.dc1: to target shop.default.dc1"};
   CHECK(*result == expected);
+}
+
+// What Go makes of float32(weight) * 100 when it cuts to a whole number, in exact arithmetic: the product of the
+// nearest float to weight/100 with 100, itself rounded to the nearest float.
+std::int32_t cut_exactly(std::int32_t hundredths) {
+  const double nearest = static_cast<double>(static_cast<float>(hundredths / 100.0));
+  return static_cast<std::int32_t>(static_cast<float>(nearest * 100.0));
+}
+
+TEST_CASE("the weights that the proxy is given, all of them") {
+  int lost = 0;
+  int pairs_short = 0;
+  for (std::int32_t weight = 0; weight <= 10000; ++weight) {
+    CAPTURE(weight);
+    CHECK(proxy_weight(weight) == cut_exactly(weight));
+    CHECK((proxy_weight(weight) == weight || proxy_weight(weight) == weight - 1));
+    lost += proxy_weight(weight) != weight;
+    pairs_short += proxy_weight(weight) + proxy_weight(10000 - weight) != 10000;
+    if (weight % 100 == 0) CHECK(proxy_weight(weight) == weight);  // whole percents are exact
+  }
+  CHECK(lost == 569);  // progressive-delivery.md 3.5
+  CHECK(pairs_short == 1120);
+}
+
+TEST_CASE("a weight that loses a hundredth on its way to the proxy says so") {
+  const auto result = route(compiled({defaults("shop", {.protocol = "http"}),
+                                      splitter("shop", {{.weight = 53, .service = "a"}, {.weight = 9947}}),
+                                      defaults("a", {.protocol = "http"})}),
+                            {});
+  REQUIRE_OK(result);
+  CHECK(result->legs[0].weight == 53);
+  CHECK(result->legs[0].proxy_weight == 52);
+  CHECK(result->why == std::vector<std::string>{
+                           "splitter shop.default: 0.53% to resolver:a.default.dc1",
+                           "  the proxy is given 0.52%: a hundredth is lost where the weight is cut off",
+                           "resolver a.default.dc1: to target a.default.dc1",
+                           "splitter shop.default: 99.47% to resolver:shop.default.dc1",
+                           "resolver shop.default.dc1: to target shop.default.dc1",
+                           "splitter shop.default: the weights that the proxy is given total 99.99%, not 100%",
+                       });
+}
+
+TEST_CASE("letter case is set aside for paths and their beginnings, not for expressions") {
+  struct Case {
+    const char* name;
+    HttpMatch match;
+    const char* path;
+    bool holds;
+  };
+  const Case cases[] = {
+      {"prefix", {.path_prefix = "/Api", .case_insensitive = true}, "/aPI/x", true},
+      {"prefix with case", {.path_prefix = "/Api"}, "/aPI/x", false},
+      {"exact", {.path_exact = "/Api", .case_insensitive = true}, "/api", true},
+      {"exact and more", {.path_exact = "/Api", .case_insensitive = true}, "/api/", false},
+      {"regex", {.path_regex = "/Api", .case_insensitive = true}, "/api", false},
+  };
+  for (const Case& c : cases) {
+    SUBCASE(c.name) {
+      Route given;
+      given.match.emplace().http = c.match;
+      given.destination = RouteDestination{.prefix_rewrite = "", .request_timeout = 1s};
+      const auto result =
+          route(compiled({defaults("shop", {.protocol = "http"}), router("shop", {given})}), {.path = c.path});
+      REQUIRE_OK(result);
+      CHECK(result->route == (c.holds ? 0 : 1));
+    }
+  }
+}
+
+Node node_named(std::string name) { return {.name = std::move(name), .address = "10.0.0.1", .datacenter = "dc1"}; }
+
+// Two of v1, one of them failing; v2 with a warning; of v3 none.
+CatalogState live() {
+  CatalogState out;
+  out.datacenter = "dc1";
+  ServiceState service{.name = "shop"};
+  const auto add = [&](std::string node, std::string version, CheckStatus status) {
+    out.nodes[node] = NodeState{.node = node_named(node)};
+    InstanceState instance;
+    instance.instance = {.node = node, .id = "shop", .service = "shop", .meta = {{"version", std::move(version)}}};
+    instance.checks = {{.node = node, .id = "c", .status = status, .service_id = "shop", .service_name = "shop"}};
+    service.instances.push_back(std::move(instance));
+  };
+  add("n1", "v1", CheckStatus::kPassing);
+  add("n2", "v1", CheckStatus::kCritical);
+  add("n3", "v2", CheckStatus::kWarning);
+  out.services["shop"] = std::move(service);
+  return out;
+}
+
+TEST_CASE("with a catalog: who serves each leg, and why") {
+  const std::map<std::string, ResolverSubset> subsets = {
+      {"v1", {.filter = "Service.Meta.version == v1"}},
+      {"v2", {.filter = "Service.Meta.version == v2", .only_passing = true}},
+      {"v3", {.filter = "Service.Meta.version == v3"}}};
+  const DiscoveryChain chain =
+      compiled({defaults("shop", {.protocol = "http"}),
+                resolver("shop", {.subsets = subsets, .failover = {{"v2", {.service_subset = "v1"}}}}),
+                splitter("shop", {{.weight = 5000, .service_subset = "v1"},
+                                  {.weight = 3000, .service_subset = "v2"},
+                                  {.weight = 2000, .service_subset = "v3"}})});
+  const CatalogState catalog = live();
+  const auto result = route(chain, {}, &catalog);
+  REQUIRE_OK(result);
+  const auto expect = [&](std::size_t leg, std::string serving, TargetHealth health) {
+    CHECK(result->legs[leg].serving == serving);
+    CHECK(result->legs[leg].health == health);
+  };
+  expect(0, "v1.shop.default.dc1", {true, 1, 2});
+  expect(1, "v1.shop.default.dc1", {true, 0, 1});  // a warning is not passing
+  expect(2, "", {true, 0, 0});
+  CHECK(result->why == std::vector<std::string>{
+                           "splitter shop.default: 50% to resolver:v1.shop.default.dc1",
+                           "resolver v1.shop.default.dc1: to target v1.shop.default.dc1",
+                           "  target v1.shop.default.dc1: 1 of 2 instances healthy",
+                           "splitter shop.default: 30% to resolver:v2.shop.default.dc1",
+                           "resolver v2.shop.default.dc1: to target v2.shop.default.dc1, without instances there to "
+                           "v1.shop.default.dc1",
+                           "  target v2.shop.default.dc1: 0 of 1 instances healthy",
+                           "  target v1.shop.default.dc1: 1 of 2 instances healthy",
+                           "splitter shop.default: 20% to resolver:v3.shop.default.dc1",
+                           "resolver v3.shop.default.dc1: to target v3.shop.default.dc1",
+                           "  target v3.shop.default.dc1: 0 of 0 instances healthy",
+                           "  nobody serves this leg: the proxy answers 503",
+                       });
+  CHECK(chain_health(chain, catalog) == std::map<std::string, TargetHealth>{{"v1.shop.default.dc1", {true, 1, 2}},
+                                                                            {"v2.shop.default.dc1", {true, 0, 1}},
+                                                                            {"v3.shop.default.dc1", {true, 0, 0}}});
+}
+
+TEST_CASE("targets that the catalog says nothing of are taken to be served") {
+  const CatalogState catalog = live();
+  const auto elsewhere =
+      route(compiled({resolver("shop", {.redirect = ResolverRedirect{.datacenter = "dc2"}})}), {}, &catalog);
+  REQUIRE_OK(elsewhere);
+  CHECK(elsewhere->legs[0].serving == "shop.default.dc2");
+  CHECK(elsewhere->legs[0].health == TargetHealth{});
+  const auto external = route(compiled({defaults("shop", {.external_sni = "sni"})}), {}, &catalog);
+  REQUIRE_OK(external);
+  CHECK(external->legs[0].serving == "shop.default.dc1");
+  CHECK(external->why.back() == "  target shop.default.dc1: not of this catalog; taken to be served");
+}
+
+TEST_CASE("a prepared chain answers as the chain itself, bad expressions included") {
+  Route bad;
+  bad.match.emplace().http = HttpMatch{.path_regex = "("};
+  Route good;
+  good.match.emplace().http = HttpMatch{.path_regex = "/v[0-9]+"};
+  const DiscoveryChain chain = compiled({defaults("shop", {.protocol = "http"}), router("shop", {good, bad})});
+  const RouteTable table(chain);
+  CHECK(table.chain() == chain);
+  for (const char* path : {"/v1", "/v", "/"}) {
+    CAPTURE(path);
+    const auto direct = route(chain, {.path = path});
+    const auto prepared = table.route({.path = path});
+    CHECK(prepared.status().ToString() == direct.status().ToString());
+    if (direct.ok()) CHECK(*prepared == *direct);
+  }
+  CHECK_OK(table.route({.path = "/v1"}));
+  CHECK_ERROR(table.route({.path = "/v"}), ErrorKind::kValidate, "(");
+}
+
+TEST_CASE("headers that leg and route change, the route with the last word") {
+  EntryMap entries;
+  ClusterIdentity cluster;
+  cluster.dialect = Dialect::kCurrent;
+  Route given;
+  given.destination.emplace().request_headers = HeaderModifiers{.add = {{"a", "route"}}, .remove = {"x"}};
+  Split leg{.weight = 10000, .service = "b"};
+  leg.request_headers = HeaderModifiers{.add = {{"a", "leg"}, {"b", "leg"}}, .remove = {"x", "y"}};
+  leg.response_headers = HeaderModifiers{.set = {{"c", "leg"}}};
+  for (const ConfigEntry& entry : {defaults("shop", {.protocol = "http"}), defaults("b", {.protocol = "http"}),
+                                   router("shop", {given}), splitter("shop", {leg})}) {
+    entries.emplace(entry_key(entry), entry);
+  }
+  const auto chain = compile_chain(entries, {.service = "shop", .cluster = cluster});
+  REQUIRE_OK(chain);
+  const auto result = route(*chain, {});
+  REQUIRE_OK(result);
+  CHECK(result->legs[0].request_headers ==
+        HeaderModifiers{.add = {{"a", "route"}, {"b", "leg"}}, .remove = {"x", "y"}});
+  CHECK(result->legs[0].response_headers == HeaderModifiers{.set = {{"c", "leg"}}});
+  CHECK(result->why.end()[-2] == "  request headers: add a: route, add b: leg, remove x, remove y");
+  CHECK(result->why.back() == "  response headers: set c: leg");
 }
 
 TEST_CASE("what cannot be routed") {

@@ -30,15 +30,15 @@ TEST_CASE("a chain is written as it was read") {
   const absl::StatusOr<DiscoveryChain> chain = parse<DiscoveryChain>(kChain, "chain");
   REQUIRE_OK(chain);
   CHECK(to_text(to_json(*chain)) == kChain);
-  const SplitterNode& splitter = std::get<SplitterNode>(chain->nodes.at("splitter:shop.default").body);
+  const SplitterNode& splitter = std::get<SplitterNode>(chain->nodes.find("splitter:shop.default")->second.body);
   CHECK(splitter.splits == std::vector<ChainSplit>{{9750, "resolver:v1.shop.default.dc1"},
                                                    {250, "resolver:till.default.dc1"},
                                                    {0, "resolver:till.default.dc1"}});
-  const ResolverNode& resolver = std::get<ResolverNode>(chain->nodes.at("resolver:v1.shop.default.dc1").body);
+  const ResolverNode& resolver = std::get<ResolverNode>(chain->nodes.find("resolver:v1.shop.default.dc1")->second.body);
   CHECK(resolver == ResolverNode{std::chrono::seconds(15), false, "v1.shop.default.dc1", {"v1.shop.default.dc2"}});
 }
 
-TEST_CASE("what newer servers add to a chain is passed over") {
+TEST_CASE("the chain of a later server, with what it says more") {
   const absl::StatusOr<DiscoveryChain> chain = parse<DiscoveryChain>(
       R"({"ServiceName":"s","Namespace":"default","Partition":"default","Datacenter":"dc1","Protocol":"tcp","Default":true,
           "ServiceMeta":{"a":"b"},"EnvoyExtensions":[],"AutoVirtualIPs":null,"StartNode":"resolver:s","Nodes":{"resolver:s":
@@ -54,13 +54,22 @@ TEST_CASE("what newer servers add to a chain is passed over") {
   want.datacenter = "dc1";
   want.protocol = "tcp";
   want.start_node = "resolver:s";
-  want.nodes["resolver:s"] = {"s", ResolverNode{std::chrono::seconds(5), true, "s", {}}};
-  want.nodes["splitter:s"] = {"s", SplitterNode{{{10000, "resolver:s"}}}};
+  want.dialect = Dialect::kCurrent;
+  want.partition = "default";
+  want.is_default = true;
+  want.service_meta = {{"a", "b"}};
+  ResolverNode resolver{std::chrono::seconds(5), true, "s", {}, std::chrono::microseconds(1)};
+  resolver.load_balancer = LoadBalancer{.policy = "maglev"};
+  want.nodes["resolver:s"] = {"s", resolver};
+  want.nodes["splitter:s"] = {"s", SplitterNode{{{10000, "resolver:s", Shared<Split>(Split{.weight = 10000})}}}};
   ChainTarget& target = want.targets["s"];
   target.id = "s";
   target.service = "s";
   target.mesh_gateway_mode = "local";
   target.subset.unknown.push_back({"New", 1});
+  target.partition = "default";
+  target.peer = "p";
+  target.connect_timeout = std::chrono::seconds(5);
   CHECK(*chain == want);
 }
 
@@ -102,14 +111,14 @@ TEST_CASE("a route result names legs and targets") {
   result.destination->num_retries = 3;
   result.retry = {3, true, {500, 503}};
   result.path = "/x";
-  result.legs = {{9500, "v1.api.default.dc1", {"v1.api.default.dc2", "api.default.dc1"}, std::chrono::seconds(5)},
-                 {500, "v2.api.default.dc1", {"api.default.dc1"}, std::chrono::milliseconds(1500)}};
+  result.legs = {{9500, 9500, "v1.api.default.dc1", {"v1.api.default.dc2", "api.default.dc1"}, std::chrono::seconds(5)},
+                 {500, 500, "v2.api.default.dc1", {"api.default.dc1"}, std::chrono::milliseconds(1500)}};
   result.why = {"route 1 matches"};
   CHECK(
       to_text(to_json(result)) ==
       R"({"route":1,"destination":{"Service":"api","NumRetries":3},"retry":{"num_retries":3,"on_connect_failure":true,)"
-      R"("on_status_codes":[500,503]},"path":"/x","splits":[{"weight":95,"target":"v1.api.default.dc1","failover_targets":)"
-      R"(["v1.api.default.dc2","api.default.dc1"],"connect_timeout":"5s"},{"weight":5,"target":"v2.api.default.dc1",)"
+      R"("on_status_codes":[500,503],"on":[]},"path":"/x","splits":[{"weight":95,"proxy_weight":95,"target":"v1.api.default.dc1","failover_targets":)"
+      R"(["v1.api.default.dc2","api.default.dc1"],"connect_timeout":"5s"},{"weight":5,"proxy_weight":5,"target":"v2.api.default.dc1",)"
       R"("failover_targets":["api.default.dc1"],"connect_timeout":"1.5s"}],"targets":["v1.api.default.dc1",)"
       R"("v1.api.default.dc2","api.default.dc1","v2.api.default.dc1"],"why":["route 1 matches"]})");
 }

@@ -57,9 +57,25 @@ class ValueGenerator {
     return out;
   }
 
+  void make_current(ChainTarget& target) {
+    target.partition = "default";
+    target.peer = text();
+    target.transparent_proxy.dialed_directly = flag();
+    target.connect_timeout = duration();
+    target.prioritize_by_locality = locality_priority();
+  }
+
   DiscoveryChain chain() {
     DiscoveryChain out{text(), text(), text(), text(), text(), text(), {}, {}};
-    for (std::uint64_t i = below(5); i > 0; --i) out.nodes[text()] = chain_node();
+    const bool current = flag();
+    if (current) {
+      out.dialect = Dialect::kCurrent;
+      out.partition = "default";
+      out.is_default = flag();
+      out.service_meta = text_map();
+      out.envoy_extensions = extensions();
+    }
+    for (std::uint64_t i = below(5); i > 0; --i) out.nodes[text()] = chain_node(current);
     for (std::uint64_t i = below(5); i > 0; --i) {
       out.targets[text()] = {.id = text(),
                              .service = text(),
@@ -71,6 +87,7 @@ class ValueGenerator {
                              .external = flag(),
                              .sni = text(),
                              .name = text()};
+      if (current) make_current(out.targets.begin()->second);
     }
     return out;
   }
@@ -274,9 +291,16 @@ class ValueGenerator {
     RouteResult out;
     out.route = int32();
     if (flag()) out.destination = destination();
-    out.retry = {uint32(), flag(), codes()};
+    out.retry = {uint32(), flag(), codes(), text_list()};
     out.path = text();
-    for (std::uint64_t i = below(3); i > 0; --i) out.legs.push_back({percent(), text(), text_list(), duration()});
+    for (std::uint64_t i = below(3); i > 0; --i) {
+      RouteLeg leg{percent(), percent(), text(), text_list(), duration(), duration(), load_balancer()};
+      leg.request_headers = headers();
+      leg.response_headers = headers();
+      if (flag()) leg.health = TargetHealth{flag(), below(9), below(9)};
+      if (leg.health) leg.serving = text();
+      out.legs.push_back(std::move(leg));
+    }
     out.why = text_list();
     return out;
   }
@@ -558,16 +582,27 @@ class ValueGenerator {
     return out;
   }
 
-  ChainNode chain_node() {
+  ChainNode chain_node(bool current) {
     ChainNode out;
     out.name = text();
     switch (below(3)) {
-      case 0:
-        out.body = ResolverNode{duration(), flag(), text(), text_list()};
+      case 0: {
+        ResolverNode node{duration(), flag(), text(), text_list()};
+        if (current) {
+          node.request_timeout = duration();
+          node.load_balancer = load_balancer();
+          if (!node.failover_targets.empty()) node.failover_policy = failover_policy();
+        }
+        out.body = node;
         break;
+      }
       case 1: {
         SplitterNode node;
-        for (std::uint64_t i = below(4); i > 0; --i) node.splits.push_back({percent(), text(), {}});
+        for (std::uint64_t i = below(4); i > 0; --i) {
+          node.splits.push_back({percent(), text(), {}});
+          if (current) node.splits.back().definition = split();
+        }
+        if (current) node.load_balancer = load_balancer();
         out.body = node;
         break;
       }

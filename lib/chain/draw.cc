@@ -1,0 +1,255 @@
+#include "lib/chain/draw.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+#include <variant>
+
+#include "convergence/error.h"
+
+namespace convergence {
+namespace draw_chain {
+namespace {
+
+template <typename Match>
+std::string condition(const Match& match) {
+  std::string sign = " ";
+  std::string value;
+  if (!match.exact.empty()) {
+    value = "= " + match.exact;
+  } else if (!match.regex.empty()) {
+    value = "~ " + match.regex;
+  } else if constexpr (requires { match.prefix; }) {
+    if (!match.prefix.empty()) value = match.prefix + "*";
+    if (!match.suffix.empty()) value = "*" + match.suffix;
+  }
+  return value.empty() ? match.name : match.name + sign + value;
+}
+
+std::string match_label(const Route& route) {
+  if (!route.match || !route.match->http) return "any request";
+  const HttpMatch& http = *route.match->http;
+  std::vector<std::string> parts;
+  if (!http.path_exact.empty()) parts.push_back("path = " + http.path_exact);
+  if (!http.path_prefix.empty()) parts.push_back("path " + http.path_prefix + "*");
+  if (!http.path_regex.empty()) parts.push_back("path ~ " + http.path_regex);
+  for (const std::string& method : http.methods) parts.push_back(method);
+  for (const HeaderMatch& header : http.header) {
+    parts.push_back(fmt::format("header {}{}", header.invert ? "not " : "", condition(header)));
+  }
+  for (const QueryMatch& query : http.query_param) parts.push_back("query " + condition(query));
+  return parts.empty() ? "any request" : fmt::format("{}", fmt::join(parts, " "));
+}
+
+std::string retry_label(const Route& route) {
+  if (!route.destination || route.destination->num_retries == 0) return "no retries";
+  std::string codes;
+  for (std::uint32_t code : route.destination->retry_on_status_codes) codes += fmt::format(" {}", code);
+  return fmt::format("{} retries{}", route.destination->num_retries, codes.empty() ? "" : " on" + codes);
+}
+
+// Puts a box for every node and target that the start node leads to.
+class Boxes {
+ public:
+  Boxes(const DiscoveryChain& chain, const HealthMap& health) : chain_(chain), health_(health) {}
+
+  std::vector<Box> run() {
+    node(chain_.start_node);
+    place_columns();
+    return std::move(boxes_);
+  }
+
+ private:
+  std::size_t node(const std::string& key) {
+    const auto found = chain_.nodes.find(key);
+    if (found == chain_.nodes.end()) return target(key + " (missing)");
+    const ChainNode& there = found->second;
+    if (const auto* resolver = std::get_if<ResolverNode>(&there.body)) return resolved(*resolver);
+    if (const auto known = numbers_.find(key); known != numbers_.end()) return known->second;
+    const std::size_t number = add(key, there.name);
+    std::vector<Way> ways;
+    if (const auto* router = std::get_if<RouterNode>(&there.body)) {
+      boxes_[number].kind = Box::Kind::kRouter;
+      for (const ChainRoute& route : router->routes) {
+        ways.push_back({route_label(*route.definition), node(route.next_node)});
+      }
+    } else if (const auto* splitter = std::get_if<SplitterNode>(&there.body)) {
+      boxes_[number].kind = Box::Kind::kSplitter;
+      for (const ChainSplit& split : splitter->splits) {
+        ways.push_back({weight_label(split.weight), node(split.next_node), false, split.weight == 0});
+      }
+    }
+    boxes_[number].ways = std::move(ways);
+    return number;
+  }
+
+  std::size_t resolved(const ResolverNode& resolver) {
+    const bool is_new = !numbers_.contains(resolver.target);
+    const std::size_t number = target(resolver.target);
+    if (!is_new) return number;
+    std::vector<Way> ways;
+    for (const std::string& other : resolver.failover_targets) ways.push_back({"failover", target(other), true});
+    boxes_[number].ways = std::move(ways);
+    return number;
+  }
+
+  std::size_t target(const std::string& id) {
+    if (const auto known = numbers_.find(id); known != numbers_.end()) return known->second;
+    const std::size_t number = add(id, id);
+    boxes_[number].notes = target_notes(chain_, id, health_);
+    const auto health = health_.find(id);
+    boxes_[number].in_trouble = health != health_.end() && health->second.known && health->second.healthy == 0;
+    return number;
+  }
+
+  std::size_t add(const std::string& key, const std::string& title) {
+    numbers_[key] = boxes_.size();
+    boxes_.push_back({Box::Kind::kTarget, title});
+    return boxes_.size() - 1;
+  }
+
+  // Failover may lead in circles, so only the other ways push boxes to the right.
+  void place_columns() {
+    for (bool moved = true; moved;) {
+      moved = false;
+      for (const Box& box : boxes_) {
+        for (const Way& way : box.ways) {
+          if (way.failover || boxes_[way.to].column > box.column) continue;
+          boxes_[way.to].column = box.column + 1;
+          moved = true;
+        }
+      }
+    }
+    std::vector<bool> led_to(boxes_.size(), false);
+    for (const Box& box : boxes_) {
+      for (const Way& way : box.ways) led_to[way.to] = led_to[way.to] || !way.failover;
+    }
+    for (const Box& box : boxes_) {
+      for (const Way& way : box.ways) {
+        if (way.failover && !led_to[way.to] && way.to != 0) {
+          boxes_[way.to].column = std::max(boxes_[way.to].column, box.column + 1);
+        }
+      }
+    }
+  }
+
+  const DiscoveryChain& chain_;
+  const HealthMap& health_;
+  std::map<std::string, std::size_t> numbers_;  // by node key, or target id
+  std::vector<Box> boxes_;
+};
+
+// Draws the nodes below the start node, each once a way that leads to it.
+class Tree {
+ public:
+  Tree(const DiscoveryChain& chain, const HealthMap& health) : chain_(chain), health_(health) {}
+
+  std::string draw() {
+    text_ = fmt::format("{} ({})\n", chain_.service_name, chain_.protocol);
+    draw_node(chain_.start_node, "");
+    return text_;
+  }
+
+ private:
+  void line(const std::string& indent, bool last, const std::string& text) {
+    text_ += fmt::format("{}{} {}\n", indent, last ? "└─" : "├─", text);
+  }
+
+  void draw_node(const std::string& name, const std::string& indent) {
+    const auto found = chain_.nodes.find(name);
+    if (found == chain_.nodes.end()) return line(indent, true, name + " (missing)");
+    if (const auto* router = std::get_if<RouterNode>(&found->second.body)) {
+      for (std::size_t i = 0; i < router->routes.size(); ++i) {
+        const bool last = i + 1 == router->routes.size();
+        line(indent, last, route_label(*router->routes[i].definition));
+        draw_node(router->routes[i].next_node, indent + (last ? "   " : "│  "));
+      }
+    } else if (const auto* splitter = std::get_if<SplitterNode>(&found->second.body)) {
+      for (std::size_t i = 0; i < splitter->splits.size(); ++i) {
+        const bool last = i + 1 == splitter->splits.size();
+        line(indent, last, weight_label(splitter->splits[i].weight));
+        draw_node(splitter->splits[i].next_node, indent + (last ? "   " : "│  "));
+      }
+    } else if (const auto* resolver = std::get_if<ResolverNode>(&found->second.body)) {
+      draw_target(resolver->target, "", indent, resolver->failover_targets.empty());
+      for (std::size_t i = 0; i < resolver->failover_targets.size(); ++i) {
+        draw_target(resolver->failover_targets[i], "failover: ", indent, i + 1 == resolver->failover_targets.size());
+      }
+    }
+  }
+
+  void draw_target(const std::string& id, const std::string& lead, const std::string& indent, bool last) {
+    std::string text = lead + id;
+    for (const std::string& note : target_notes(chain_, id, health_)) text += "  " + note;
+    line(indent, last, text);
+  }
+
+  const DiscoveryChain& chain_;
+  const HealthMap& health_;
+  std::string text_;
+};
+
+}  // namespace
+
+std::string route_label(const Route& route) { return fmt::format("{}, {}", match_label(route), retry_label(route)); }
+
+std::string weight_label(std::int32_t weight) { return fmt::format("{:g} %", weight / 100.0); }
+
+std::vector<std::string> target_notes(const DiscoveryChain& chain, const std::string& id, const HealthMap& health) {
+  std::vector<std::string> out;
+  const auto target = chain.targets.find(id);
+  if (target != chain.targets.end()) {
+    const ChainTarget& there = target->second;
+    if (!there.subset.filter.empty()) out.push_back(fmt::format("[{}]", there.subset.filter));
+    if (there.external) out.push_back(fmt::format("external: {}", there.sni));
+    if (!there.peer.empty()) out.push_back(fmt::format("peer {}", there.peer));
+    if (there.peer.empty() && there.datacenter != chain.datacenter) {
+      out.push_back(fmt::format("datacenter {}", there.datacenter));
+    }
+  }
+  const auto counted = health.find(id);
+  if (counted != health.end() && counted->second.known) {
+    out.push_back(fmt::format("{} of {} healthy", counted->second.healthy, counted->second.total));
+  }
+  return out;
+}
+
+std::vector<Box> boxes(const DiscoveryChain& chain, const HealthMap& health) { return Boxes(chain, health).run(); }
+
+std::string tree(const DiscoveryChain& chain, const HealthMap& health) { return Tree(chain, health).draw(); }
+
+}  // namespace draw_chain
+
+std::string_view to_string(Drawing drawing) {
+  switch (drawing) {
+    case Drawing::kTree:
+      return "tree";
+    case Drawing::kDot:
+      return "dot";
+    case Drawing::kMermaid:
+      return "mermaid";
+    case Drawing::kSvg:
+      return "svg";
+  }
+  return "";
+}
+
+absl::StatusOr<Drawing> drawing_from(std::string_view name) {
+  for (Drawing drawing : {Drawing::kTree, Drawing::kDot, Drawing::kMermaid, Drawing::kSvg}) {
+    if (to_string(drawing) == name) return drawing;
+  }
+  return make_error(ErrorKind::kUsage, fmt::format("\"{}\" is no drawing; there are tree, dot, mermaid and svg", name));
+}
+
+std::string draw(const DiscoveryChain& chain, Drawing drawing, const std::map<std::string, TargetHealth>& health) {
+  if (drawing == Drawing::kTree) return draw_chain::tree(chain, health);
+  const std::vector<draw_chain::Box> boxes = draw_chain::boxes(chain, health);
+  if (drawing == Drawing::kDot) return draw_chain::dot(boxes);
+  if (drawing == Drawing::kMermaid) return draw_chain::mermaid(boxes);
+  return draw_chain::svg(boxes, fmt::format("{} ({})", chain.service_name, chain.protocol));
+}
+
+}  // namespace convergence
