@@ -1,17 +1,23 @@
 // The functions without handles: documents in, documents out.
+#include <map>
 #include <string>
 
 #include "capi/guard.h"
+#include "capi/reader.h"
 #include "convergence/canary.h"
 #include "convergence/chain.h"
 #include "convergence/codec.h"
+#include "convergence/draw.h"
 #include "convergence/error.h"
 #include "convergence/filter.h"
+#include "convergence/lint.h"
 #include "convergence/plan.h"
 #include "lib/base/status_macros.h"
 
 namespace convergence::capi {
 namespace {
+
+constexpr Parameter kDrawOptions[] = {{"format"}};
 
 template <typename T>
 absl::StatusOr<T> read(cvg_slice slice, std::string_view name) {
@@ -70,6 +76,46 @@ cvg_code cvg_route(cvg_slice chain, cvg_slice request, cvg_buffer* out, cvg_erro
     CVG_ASSIGN_OR_RETURN(HttpRequestShape shape, read<HttpRequestShape>(request, "request"));
     CVG_ASSIGN_OR_RETURN(RouteResult result, route(compiled, shape));
     return give(to_json(result), out);
+  });
+}
+
+cvg_code cvg_route_with_catalog(cvg_slice chain, cvg_slice request, cvg_slice catalog, cvg_buffer* out,
+                                cvg_error** error) noexcept {
+  return guarded(error, [&]() -> absl::Status {
+    CVG_RETURN_IF_ERROR(require(out, "out"));
+    CVG_ASSIGN_OR_RETURN(DiscoveryChain compiled, read_chain(chain));
+    CVG_ASSIGN_OR_RETURN(HttpRequestShape shape, read<HttpRequestShape>(request, "request"));
+    CVG_ASSIGN_OR_RETURN(CatalogState present, read<CatalogState>(catalog, "catalog"));
+    CVG_ASSIGN_OR_RETURN(RouteResult result, route(compiled, shape, &present));
+    return give(to_json(result), out);
+  });
+}
+
+cvg_code cvg_draw_chain(cvg_slice chain, cvg_slice options, cvg_slice catalog, cvg_buffer* out,
+                        cvg_error** error) noexcept {
+  return guarded(error, [&]() -> absl::Status {
+    CVG_RETURN_IF_ERROR(require(out, "out"));
+    CVG_ASSIGN_OR_RETURN(DiscoveryChain compiled, read_chain(chain));
+    CVG_ASSIGN_OR_RETURN(Json json, read_document(options, "options"));
+    CVG_RETURN_IF_ERROR(check_members(json, kDrawOptions, "options"));
+    const std::string format = text_of(json, "format");
+    CVG_ASSIGN_OR_RETURN(const Drawing drawing, drawing_from(format.empty() ? "tree" : format));
+    std::map<std::string, TargetHealth> health;
+    if (!view(catalog).empty()) {
+      CVG_ASSIGN_OR_RETURN(CatalogState present, read<CatalogState>(catalog, "catalog"));
+      health = chain_health(compiled, present);
+    }
+    return give_text(draw(compiled, drawing, health), out);
+  });
+}
+
+cvg_code cvg_lint(cvg_slice entries, cvg_slice catalog, cvg_buffer* out, cvg_error** error) noexcept {
+  return guarded(error, [&]() -> absl::Status {
+    CVG_RETURN_IF_ERROR(require(out, "out"));
+    CVG_ASSIGN_OR_RETURN(EntryMap present, read_entry_map(entries, "entries"));
+    if (view(catalog).empty()) return give(to_json(lint(present)), out);
+    CVG_ASSIGN_OR_RETURN(CatalogState instances, read<CatalogState>(catalog, "catalog"));
+    return give(to_json(lint(present, &instances)), out);
   });
 }
 

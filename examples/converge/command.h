@@ -64,6 +64,11 @@ int run_plan(const Arguments& arguments, Output& output);
 int run_apply(const Arguments& arguments, Output& output);
 int run_watch(const Arguments& arguments, Output& output);
 int run_chain(const Arguments& arguments, Output& output);
+int run_route(const Arguments& arguments, Output& output);
+int run_lint(const Arguments& arguments, Output& output);
+int run_pull(const Arguments& arguments, Output& output);
+int run_split(const Arguments& arguments, Output& output);
+int run_undo(const Arguments& arguments, Output& output);
 int run_rollout(const Arguments& arguments, Output& output);
 int run_dev(const Arguments& arguments, Output& output);
 

@@ -11,6 +11,7 @@
 
 #include "convergence/codec.h"
 #include "convergence/error.h"
+#include "convergence/import.h"
 
 namespace cli {
 
@@ -32,10 +33,11 @@ absl::StatusOr<std::vector<std::string>> files_of(const std::string& path) {
   if (!std::filesystem::is_directory(path, error)) return std::vector<std::string>{path};
   std::vector<std::string> files;
   for (const auto& item : std::filesystem::directory_iterator(path, error)) {
-    if (item.path().extension() == ".json") files.push_back(item.path().string());
+    const auto ending = item.path().extension();
+    if (ending == ".json" || ending == ".hcl") files.push_back(item.path().string());
   }
   if (error) return make_error(ErrorKind::kUsage, fmt::format("{}: {}", path, error.message()));
-  if (files.empty()) return make_error(ErrorKind::kUsage, path + ": holds no *.json");
+  if (files.empty()) return make_error(ErrorKind::kUsage, path + ": holds no *.json and no *.hcl");
   std::sort(files.begin(), files.end());
   return files;
 }
@@ -77,7 +79,7 @@ absl::StatusOr<DesiredState> read_desired_files(const std::vector<std::string>& 
     for (const std::string& file : *files) {
       absl::StatusOr<std::string> text = read_file(file);
       if (!text.ok()) return text.status();
-      absl::StatusOr<Json> json = parse_json(*text, file);
+      absl::StatusOr<Json> json = file.ends_with(".hcl") ? parse_hcl(*text, file) : parse_json(*text, file);
       if (!json.ok()) return json.status();
       absl::Status added = add_document(*json, file, desired);
       if (!added.ok()) return added;
@@ -88,6 +90,37 @@ absl::StatusOr<DesiredState> read_desired_files(const std::vector<std::string>& 
   absl::Status valid = validate(*normal);
   if (!valid.ok()) return valid;
   return normal;
+}
+
+absl::StatusOr<ClusterIdentity> cluster_of(const Arguments& arguments) {
+  ClusterIdentity cluster;
+  if (arguments.has("datacenter")) cluster.datacenter = arguments.get("datacenter");
+  const std::string dialect = arguments.get("dialect", "1.8");
+  if (dialect != "1.8" && dialect != "current") {
+    return make_error(ErrorKind::kUsage, fmt::format("--dialect={}: is neither 1.8 nor current", dialect));
+  }
+  cluster.dialect = dialect == "1.8" ? Dialect::k1_8 : Dialect::kCurrent;
+  return cluster;
+}
+
+absl::StatusOr<EntryMap> entries_from_files(const std::vector<std::string>& paths, const Arguments& arguments) {
+  absl::StatusOr<ClusterIdentity> cluster = cluster_of(arguments);
+  if (!cluster.ok()) return cluster.status();
+  absl::StatusOr<DesiredState> desired = read_desired_files(paths);
+  if (!desired.ok()) return desired.status();
+  EntryMap entries;
+  for (const ConfigEntry& entry : desired->entries) {
+    absl::StatusOr<ConfigEntry> normal = normalise_entry(entry, cluster->dialect);
+    if (!normal.ok()) {
+      return make_error(error_kind(normal.status()),
+                        fmt::format("{}/{}: {}", entry.kind, entry.name, std::string(normal.status().message())));
+    }
+    const EntryId key = entry_key(*normal);
+    if (!entries.emplace(key, *std::move(normal)).second) {
+      return make_error(ErrorKind::kValidate, fmt::format("{}/{}: is in the files twice", key.kind, key.name));
+    }
+  }
+  return entries;
 }
 
 }  // namespace cli

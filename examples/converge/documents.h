@@ -5,17 +5,27 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "convergence/chain.h"
 #include "convergence/desired.h"
 #include "convergence/json.h"
+#include "options.h"
 
 namespace cli {
 
 // The bytes of a file; "-" is standard input.
 absl::StatusOr<std::string> read_file(const std::string& path);
 
-// Desired state from JSON files. A file holds a whole state ({"services","entries"}), one config entry (it has "Kind"),
-// one service, or a list of these; a directory stands for its *.json in the order of their names.
+// Desired state from files, JSON or, ending in .hcl, HCL. A file holds a whole state ({"services","entries"}), one
+// config entry (it has "Kind"), one service, or a list of these; a directory stands for its *.json and *.hcl in the
+// order of their names.
 absl::StatusOr<convergence::DesiredState> read_desired_files(const std::vector<std::string>& paths);
+
+// The datacenter and dialect that the flags name.
+absl::StatusOr<convergence::ClusterIdentity> cluster_of(const Arguments& arguments);
+
+// The config entries of the files in normal form, each once.
+absl::StatusOr<convergence::EntryMap> entries_from_files(const std::vector<std::string>& paths,
+                                                         const Arguments& arguments);
 
 }  // namespace cli
 

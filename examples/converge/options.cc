@@ -39,6 +39,14 @@ std::string Arguments::get(std::string_view name, std::string_view otherwise) co
   return found == flags.end() ? std::string(otherwise) : found->second;
 }
 
+std::vector<std::string> Arguments::all(std::string_view name) const {
+  std::vector<std::string> values;
+  for (const auto& [flag, value] : repeated) {
+    if (flag == name) values.push_back(value);
+  }
+  return values;
+}
+
 absl::StatusOr<Arguments> parse_arguments(const std::vector<std::string>& words, const std::vector<Flag>& flags) {
   Arguments arguments;
   bool only_words = false;
@@ -65,6 +73,7 @@ absl::StatusOr<Arguments> parse_arguments(const std::vector<std::string>& words,
       if (i + 1 == words.size()) return absl::InvalidArgumentError(word + ": needs a value");
       value = words[++i];
     }
+    if (flag->repeats) arguments.repeated.emplace_back(name, value);
     arguments.flags[name] = value;
   }
   return arguments;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -19,6 +20,7 @@ struct Flag {
   std::string_view name;
   bool takes_value = false;
   std::string_view help;
+  bool repeats = false;
 };
 
 // Flags that every command takes.
@@ -27,10 +29,13 @@ const std::vector<Flag>& common_flags();
 // The words of a command line, sorted out.
 struct Arguments {
   std::map<std::string, std::string, std::less<>> flags{};  // by name; "" for those without value
+  std::vector<std::pair<std::string, std::string>> repeated{};
   std::vector<std::string> words{};
 
   bool has(std::string_view name) const { return flags.find(name) != flags.end(); }
   std::string get(std::string_view name, std::string_view otherwise = "") const;
+  // Every value of a flag that repeats, in their order.
+  std::vector<std::string> all(std::string_view name) const;
 };
 
 // INVALID_ARGUMENT naming the word that is wrong.

@@ -99,6 +99,16 @@ CVG_API void cvg_error_free(cvg_error* error) CVG_NOEXCEPT;
 
 /* chain: as /v1/discovery-chain answers, or its "Chain"; request: {"path","method","headers","query"}. */
 CVG_API cvg_code cvg_route(cvg_slice chain, cvg_slice request, cvg_buffer* out, cvg_error** error) CVG_NOEXCEPT;
+/* The same with the instances of a catalog document: who serves each leg. */
+CVG_API cvg_code cvg_route_with_catalog(cvg_slice chain, cvg_slice request, cvg_slice catalog, cvg_buffer* out,
+                                        cvg_error** error) CVG_NOEXCEPT;
+/* A picture of a chain: options {"format": "tree"|"dot"|"mermaid"|"svg"}; catalog: the empty slice for none, else the
+ * targets are drawn with the health of their instances. Out: text. */
+CVG_API cvg_code cvg_draw_chain(cvg_slice chain, cvg_slice options, cvg_slice catalog, cvg_buffer* out,
+                                cvg_error** error) CVG_NOEXCEPT;
+/* entries: an array of config entries; catalog: the empty slice for none. Out: an array of {"rule","severity","entry",
+ * "pointer","why","remedy"}: docs/lint.md. */
+CVG_API cvg_code cvg_lint(cvg_slice entries, cvg_slice catalog, cvg_buffer* out, cvg_error** error) CVG_NOEXCEPT;
 /* rows: an array as /v1/health/service answers; out: those that match. */
 CVG_API cvg_code cvg_filter(cvg_slice expression, cvg_slice rows, cvg_buffer* out, cvg_error** error) CVG_NOEXCEPT;
 /* desired, actual: arrays of config entries. Out: a plan. */

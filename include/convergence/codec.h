@@ -12,6 +12,7 @@
 #include "convergence/config_entry.h"
 #include "convergence/desired.h"
 #include "convergence/json.h"
+#include "convergence/lint.h"
 #include "convergence/plan.h"
 
 namespace convergence {
@@ -87,6 +88,7 @@ Json to_json(const CanaryState& state);
 Json to_json(const CanaryEvent& event);
 Json to_json(const CanaryStep& step);
 Json to_json(const RouteResult& result);
+Json to_json(const std::vector<Finding>& findings);
 
 // Raw Consul answers as CatalogState: {"nodes": [/v1/catalog/nodes], "services": {/v1/catalog/services},
 // "health": {name: [/v1/health/service/name]}, "node_health": {node: [/v1/health/node/name]}, "kv": [/v1/kv/?recurse],

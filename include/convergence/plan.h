@@ -2,6 +2,7 @@
 #define CONVERGENCE_PLAN_H_
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -108,6 +109,27 @@ std::vector<ConfigEntry> entries_for(std::vector<ConfigEntry> desired, const std
 
 // The plan that takes everything `plan` did back, once all of it has been applied.
 Plan undo(const Plan& plan);
+// The same at a later time, of a plan that wrote entries alone: its indexes are those of what is there now. ABORTED
+// kind "conflict" naming the entry where something else stands than the plan left.
+absl::StatusOr<Plan> undo(const Plan& plan, const EntryMap& actual);
+
+// Live entries as desired documents: without indexes, our mark and other owners' stamps. Planned against where they
+// came from they ask for nothing.
+std::vector<ConfigEntry> adopt(const EntryMap& actual);
+
+// Moves the weights of a splitter by hand: `weights` (hundredths of a percent) for subsets of the service; legs that
+// are not named stay, all together have to be 100%. A subset without a leg gets one, and a service without a splitter
+// gets one if it has a resolver. Meta and all else stay as they are: the entry does not become ours. Without steps when
+// nothing changes.
+struct SplitChange {
+  std::string service{};
+  std::map<std::string, std::int32_t> weights{};
+  bool force = false;  // also onto subsets without a healthy instance
+};
+// INVALID_ARGUMENT kind "validate" for weights, subsets or stamps in the way (take_foreign sets aside the latter) and
+// "graph" with the reason where the write would break a chain. `catalog` may be null: then no instances are looked at.
+absl::StatusOr<Plan> plan_split(const SplitChange& change, const EntryMap& actual, const CatalogState* catalog,
+                                const PlanOptions& options = {});
 
 // The catalog after one step, as the server would answer. For previews and for tests of every prefix.
 absl::StatusOr<CatalogState> after_step(CatalogState catalog, const Step& step);

@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "convergence/error.h"
+#include "lib/model/names.h"
 
 namespace convergence {
 namespace draw_chain {
@@ -223,25 +224,9 @@ std::string tree(const DiscoveryChain& chain, const HealthMap& health) { return 
 
 }  // namespace draw_chain
 
-std::string_view to_string(Drawing drawing) {
-  switch (drawing) {
-    case Drawing::kTree:
-      return "tree";
-    case Drawing::kDot:
-      return "dot";
-    case Drawing::kMermaid:
-      return "mermaid";
-    case Drawing::kSvg:
-      return "svg";
-  }
-  return "";
-}
-
 absl::StatusOr<Drawing> drawing_from(std::string_view name) {
-  for (Drawing drawing : {Drawing::kTree, Drawing::kDot, Drawing::kMermaid, Drawing::kSvg}) {
-    if (to_string(drawing) == name) return drawing;
-  }
-  return make_error(ErrorKind::kUsage, fmt::format("\"{}\" is no drawing; there are tree, dot, mermaid and svg", name));
+  if (const auto drawing = parse_name<Drawing>(name)) return *drawing;
+  return make_error(ErrorKind::kUsage, fmt::format("\"{}\" is no drawing: {}", name, all_names<Drawing>()));
 }
 
 std::string draw(const DiscoveryChain& chain, Drawing drawing, const std::map<std::string, TargetHealth>& health) {

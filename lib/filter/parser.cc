@@ -10,7 +10,7 @@
 
 #include "convergence/error.h"
 #include "lib/filter/unquote.h"
-#include "lib/filter/utf8.h"
+#include "lib/base/utf8.h"
 
 namespace convergence::filter {
 namespace {

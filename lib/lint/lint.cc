@@ -36,8 +36,6 @@ void apply(const Rule<Body> (&rules)[N], const Context& context, const ConfigEnt
 }  // namespace
 }  // namespace lint_rules
 
-std::string_view to_string(Severity severity) { return severity == Severity::kWarning ? "warning" : "note"; }
-
 std::vector<Finding> lint(const EntryMap& entries, const CatalogState* catalog) {
   using namespace lint_rules;  // NOLINT: the rules by their names
   const Context context{entries, catalog};

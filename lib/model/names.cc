@@ -6,6 +6,8 @@
 #include "convergence/catalog.h"
 #include "convergence/chain.h"
 #include "convergence/desired.h"
+#include "convergence/draw.h"
+#include "convergence/lint.h"
 #include "convergence/plan.h"
 
 namespace convergence {
@@ -117,6 +119,20 @@ constexpr std::array kNames<CanaryVerb> = {
 };
 
 template <>
+constexpr std::array kNames<Severity> = {
+    NameRow<Severity>{Severity::kWarning, "warning"},
+    NameRow<Severity>{Severity::kNote, "note"},
+};
+
+template <>
+constexpr std::array kNames<Drawing> = {
+    NameRow<Drawing>{Drawing::kTree, "tree"},
+    NameRow<Drawing>{Drawing::kDot, "dot"},
+    NameRow<Drawing>{Drawing::kMermaid, "mermaid"},
+    NameRow<Drawing>{Drawing::kSvg, "svg"},
+};
+
+template <>
 constexpr std::array kNames<Dialect> = {
     NameRow<Dialect>{Dialect::k1_8, "1.8"},
     NameRow<Dialect>{Dialect::kCurrent, "current"},
@@ -143,6 +159,8 @@ std::string_view to_string(EvidenceKind kind) { return name_of(kind); }
 std::string_view to_string(WriteOutcome outcome) { return name_of(outcome); }
 std::string_view to_string(CanaryVerb verb) { return name_of(verb); }
 std::string_view to_string(Dialect dialect) { return name_of(dialect); }
+std::string_view to_string(Severity severity) { return name_of(severity); }
+std::string_view to_string(Drawing drawing) { return name_of(drawing); }
 
 template <typename E>
 std::optional<E> parse_name(std::string_view name) {
@@ -172,6 +190,8 @@ template std::optional<EvidenceKind> parse_name(std::string_view);
 template std::optional<WriteOutcome> parse_name(std::string_view);
 template std::optional<CanaryVerb> parse_name(std::string_view);
 template std::optional<Dialect> parse_name(std::string_view);
+template std::optional<Severity> parse_name(std::string_view);
+template std::optional<Drawing> parse_name(std::string_view);
 template std::string all_names<CheckStatus>();
 template std::string all_names<Slice>();
 template std::string all_names<Action>();
@@ -182,5 +202,7 @@ template std::string all_names<EvidenceKind>();
 template std::string all_names<WriteOutcome>();
 template std::string all_names<CanaryVerb>();
 template std::string all_names<Dialect>();
+template std::string all_names<Severity>();
+template std::string all_names<Drawing>();
 
 }  // namespace convergence

@@ -5,6 +5,7 @@
 #include <utility>
 #include <variant>
 
+#include "convergence/error.h"
 #include "convergence/plan.h"
 #include "lib/plan/steps.h"
 
@@ -85,5 +86,31 @@ class Undo {
 }  // namespace
 
 Plan undo(const Plan& plan) { return Undo(plan).run(); }
+
+absl::StatusOr<Plan> undo(const Plan& plan, const EntryMap& actual) {
+  Plan back = undo(plan);
+  std::set<std::string> seen;
+  for (Step& step : back.steps) {
+    if (!is_entry_action(step.action)) {
+      return make_error(
+          ErrorKind::kValidate,
+          fmt::format("{}: only entries can be taken back later; instances follow the desired state", step.id));
+    }
+    // The first step on an entry starts from what is there; the others from what the one before it leaves.
+    if (!seen.insert(plan::label(step.entry)).second) continue;
+    const auto there = actual.find(entry_key(step.entry.kind, step.entry.name));
+    const auto* left = std::get_if<ConfigEntry>(&step.before);
+    const bool as_left =
+        left == nullptr ? there == actual.end() : there != actual.end() && same_content(*left, *there->second);
+    if (!as_left) {
+      return make_error(
+          ErrorKind::kConflict,
+          fmt::format("{}: is not as the plan left it; look at what has changed it since", plan::label(step.entry)));
+    }
+    step.cas_from.clear();
+    step.cas_index = there == actual.end() ? 0 : there->second->modify_index;
+  }
+  return back;
+}
 
 }  // namespace convergence

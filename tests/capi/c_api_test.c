@@ -121,6 +121,19 @@ static void test_pure(void) {
   CHECK_OK(cvg_route(cvg_text(chain.data), cvg_text("{\"path\":\"/x\"}"), &out, &error));
   CHECK_CONTAINS(out, "api.default.dc1");
   CHECK_FAILS(cvg_route(cvg_text(chain.data), cvg_text("{\"path\":7}"), &out, &error), CVG_INVALID_ARGUMENT, "decode");
+  CHECK_OK(cvg_route_with_catalog(cvg_text(chain.data), none(), cvg_text("{\"datacenter\":\"dc1\"}"), &out, &error));
+  CHECK_CONTAINS(out, "0 of 0 instances healthy");
+  CHECK_FAILS(cvg_route_with_catalog(cvg_text(chain.data), none(), cvg_text("{\"nodes\":7}"), &out, &error),
+              CVG_INVALID_ARGUMENT, "decode");
+  CHECK_OK(cvg_draw_chain(cvg_text(chain.data), cvg_text("{\"format\":\"dot\"}"), none(), &out, &error));
+  CHECK_CONTAINS(out, "digraph chain {");
+  CHECK_FAILS(cvg_draw_chain(cvg_text(chain.data), cvg_text("{\"format\":\"oil\"}"), none(), &out, &error),
+              CVG_FAILED_PRECONDITION, "usage");
+  CHECK_OK(cvg_lint(cvg_text("[{\"Kind\":\"service-splitter\",\"Name\":\"a\",\"Splits\":[{\"Weight\":0.53},"
+                             "{\"Weight\":99.47,\"Service\":\"b\"}]}]"),
+                    none(), &out, &error));
+  CHECK_CONTAINS(out, "\"rule\":\"weight-lost\"");
+  CHECK_FAILS(cvg_lint(cvg_text("{}"), none(), &out, &error), CVG_INVALID_ARGUMENT, "decode");
   cvg_buffer_free(&chain);
   cvg_entries_free(entries);
 

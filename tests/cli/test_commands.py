@@ -152,19 +152,19 @@ class Chain(ConsulCase):
             "api (http)",
             "├─ path /*, 3 retries on 500 503",
             "│  ├─ 100 %",
-            "│  │  └─ v1.api.default.dc1  [Service.Meta.version == 1]  1 of 1 passing",
+            "│  │  └─ v1.api.default.dc1  [Service.Meta.version == 1]  1 of 1 healthy",
             "│  └─ 0 %",
-            "│     └─ v2.api.default.dc1  [Service.Meta.version == 2]  1 of 1 passing",
+            "│     └─ v2.api.default.dc1  [Service.Meta.version == 2]  1 of 1 healthy",
             "└─ path /*, no retries",
             "   ├─ 100 %",
-            "   │  └─ v1.api.default.dc1  [Service.Meta.version == 1]  1 of 1 passing",
+            "   │  └─ v1.api.default.dc1  [Service.Meta.version == 1]  1 of 1 healthy",
             "   └─ 0 %",
-            "      └─ v2.api.default.dc1  [Service.Meta.version == 2]  1 of 1 passing"]))
+            "      └─ v2.api.default.dc1  [Service.Meta.version == 2]  1 of 1 healthy"]))
         machine = self.converge("chain", "api", "--json", "--path", "/orders")
         document = json.loads(machine.out)
         self.assertEqual(document["Chain"], self.get("/v1/discovery-chain/api")["Chain"])
-        self.assertEqual(document["health"], {"v1.api.default.dc1": {"passing": 1, "total": 1},
-                                              "v2.api.default.dc1": {"passing": 1, "total": 1}})
+        self.assertEqual(document["health"], {"v1.api.default.dc1": {"healthy": 1, "total": 1},
+                                              "v2.api.default.dc1": {"healthy": 1, "total": 1}})
         self.assertEqual([(leg["weight"], leg["target"]) for leg in document["route"]["splits"]],
                          [(100, "v1.api.default.dc1"), (0, "v2.api.default.dc1")])
         self.assertEqual(sorted(document), ["Chain", "health", "route"])

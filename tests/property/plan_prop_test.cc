@@ -523,7 +523,7 @@ std::set<std::string> reached_targets(const DiscoveryChain& chain) {
   std::set<std::string> reached{chain.start_node};
   std::vector<std::string> open{chain.start_node};
   while (!open.empty()) {
-    const ChainNode node = chain.nodes.at(open.back());
+    const ChainNode node = chain.nodes.find(open.back())->second;
     open.pop_back();
     auto follow = [&](const std::string& next) {
       if (reached.insert(next).second) open.push_back(next);
@@ -559,7 +559,7 @@ std::map<std::string, bool> traffic_of(const CatalogState& catalog, const Desire
     const auto chain = compile(catalog.entries, service);
     if (!chain) continue;
     for (const std::string& id : reached_targets(*chain)) {
-      const ChainTarget& target = chain->targets.at(id);
+      const ChainTarget& target = chain->targets.find(id)->second;
       const bool wanted =
           std::ranges::any_of(desired.services, [&](const DesiredService& one) { return one.name == target.service; });
       if (target.external || (!catalog.services.contains(target.service) && !wanted)) continue;

@@ -78,6 +78,14 @@ USAGE = "FAILED_PRECONDITION"
 CASES = {
     "cvg_route": (lambda: convergence.route(entries().compile("api"), {"path": "/"})["splits"][0]["target"],
                   lambda: convergence.route({"Nodes": []}, {}), "INVALID_ARGUMENT", "decode", {"document": "chain"}),
+    "cvg_route_with_catalog": (lambda: convergence.route(entries().compile("api"), {}, {"datacenter": "dc1"})["splits"][0]["health"],
+                               lambda: convergence.route(entries().compile("api"), {}, {"nodes": 7}),
+                               "INVALID_ARGUMENT", "decode", {"document": "catalog", "pointer": "/nodes", "offset": 9}),
+    "cvg_draw_chain": (lambda: convergence.draw(entries().compile("api"), "mermaid"),
+                       lambda: convergence.draw(entries().compile("api"), "oil"), USAGE, "usage", {}),
+    "cvg_lint": (lambda: convergence.lint([{"Kind": "service-router", "Name": "api", "Routes": [
+                     {"Destination": {"NumRetries": 2}}]}])[0]["rule"],
+                 lambda: convergence.lint({}), "INVALID_ARGUMENT", "decode", {"document": "entries"}),
     "cvg_filter": (lambda: convergence.filter("Service.Port == 80", [{"Node": {}, "Service": {"Port": 80}, "Checks": []}]),
                    lambda: convergence.filter("Service.Port = 80", []), "INVALID_ARGUMENT", "filter", {}),
     "cvg_plan_config": (lambda: convergence.plan_config([DEFAULTS], [])["steps"][0]["action"],

@@ -83,7 +83,7 @@ void every_kind(Backend& b) {
   CHECK(chain.value.service_name == name);
   CHECK(chain.value.protocol == "http");
   CHECK(chain.value.start_node == fmt::format("router:{}.default", name));
-  CHECK(chain.value.targets.count(fmt::format("v2.{}.default.dc1", name)) == 1);
+  CHECK(chain.value.targets.contains(fmt::format("v2.{}.default.dc1", name)));
   CHECK(chain.index > 0);
   for (const char* kind : {"service-router", "service-splitter", "service-resolver", "service-defaults"}) {
     CHECK(delete_entry(b, kind, name));

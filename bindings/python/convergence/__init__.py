@@ -6,11 +6,11 @@ from . import _capi
 from .client import Client, Rollout, Watch
 from .errors import Error
 from .loop import Connection, Loop, MemoryConsul, connect, fault, host, record, replay
-from .pure import (CatalogState, ConfigEntries, canary_step, converge, describe, filter,  # noqa: A004
-                   plan_config, route, undo)
+from .pure import (CatalogState, ConfigEntries, canary_step, converge, describe, draw, filter,  # noqa: A004
+                   lint, plan_config, route, undo)
 
 __version__ = _capi.library.cvg_version().decode()
 
 __all__ = ["CatalogState", "Client", "ConfigEntries", "Connection", "Error", "Loop", "MemoryConsul", "Rollout", "Watch",
-           "canary_step", "connect", "converge", "describe", "fault", "filter", "host", "plan_config", "record", "replay",
-           "route", "undo"]
+           "canary_step", "connect", "converge", "describe", "draw", "fault", "filter", "host", "lint", "plan_config",
+           "record", "replay", "route", "undo"]

@@ -3,12 +3,33 @@ from . import _capi
 from ._handle import Handle
 
 
-def route(chain, request):
+def route(chain, request, catalog=None):
     """Where a request goes: route, legs with weights and targets, retry policy, why.
 
-    chain: as /v1/discovery-chain answers, or its "Chain"; request: {"path", "method", "headers", "query"}.
+    chain: as /v1/discovery-chain answers, or its "Chain"; request: {"path", "method", "headers", "query"}. With a
+    catalog (a CatalogState or its document) each leg has "health" and the target that is "serving" it.
     """
-    return _capi.call_for_document("cvg_route", _capi.document(chain), _capi.document(request))
+    if catalog is None:
+        return _capi.call_for_document("cvg_route", _capi.document(chain), _capi.document(request))
+    return _capi.call_for_document("cvg_route_with_catalog", _capi.document(chain), _capi.document(request),
+                                   _catalog(catalog))
+
+
+def draw(chain, format="tree", catalog=None):  # noqa: A002 - the option's own name
+    """A picture of a chain as text: "tree", "dot", "mermaid" or "svg"; with a catalog targets show their health."""
+    return _capi.call_for_bytes("cvg_draw_chain", _capi.document(chain), _capi.document({"format": format}),
+                                _catalog(catalog)).decode()
+
+
+def lint(entries, catalog=None):
+    """What is legal in a list of config entries and hardly meant: [{"rule", "severity", "entry", "pointer", "why",
+    "remedy"}]. With a catalog the rules about instances speak too."""
+    return _capi.call_for_document("cvg_lint", _capi.document(entries), _catalog(catalog))
+
+
+def _catalog(catalog):
+    """A CatalogState, its document, or None."""
+    return _capi.document(catalog.document if isinstance(catalog, CatalogState) else catalog)
 
 
 def filter(expression, rows):  # noqa: A001 - the field's own name
@@ -24,9 +45,7 @@ def plan_config(desired, actual, **options):
 
 def converge(desired, catalog, options=None):
     """The plan that makes `catalog` (a CatalogState or its document) match `desired` ({"services", "entries"})."""
-    if isinstance(catalog, CatalogState):
-        catalog = catalog.document
-    return _capi.call_for_document("cvg_converge", _capi.document(desired), _capi.document(catalog),
+    return _capi.call_for_document("cvg_converge", _capi.document(desired), _catalog(catalog),
                                    _capi.document(options))
 
 

@@ -1,12 +1,12 @@
-#ifndef CONVERGENCE_LIB_FILTER_UTF8_H_
-#define CONVERGENCE_LIB_FILTER_UTF8_H_
+#ifndef CONVERGENCE_LIB_BASE_UTF8_H_
+#define CONVERGENCE_LIB_BASE_UTF8_H_
 
 #include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
 
-namespace convergence::filter {
+namespace convergence {
 
 // Where the first byte stands that is no UTF-8.
 std::optional<std::size_t> invalid_utf8(std::string_view text);
@@ -14,6 +14,6 @@ std::optional<std::size_t> invalid_utf8(std::string_view text);
 // The text with U+FFFD for each such byte: error messages and details travel as JSON.
 std::string printable_utf8(std::string_view text);
 
-}  // namespace convergence::filter
+}  // namespace convergence
 
-#endif  // CONVERGENCE_LIB_FILTER_UTF8_H_
+#endif  // CONVERGENCE_LIB_BASE_UTF8_H_

@@ -1,6 +1,6 @@
-#include "lib/filter/utf8.h"
+#include "lib/base/utf8.h"
 
-namespace convergence::filter {
+namespace convergence {
 
 std::optional<std::size_t> invalid_utf8(std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {
@@ -38,4 +38,4 @@ std::string printable_utf8(std::string_view text) {
   }
 }
 
-}  // namespace convergence::filter
+}  // namespace convergence
