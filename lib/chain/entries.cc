@@ -14,7 +14,7 @@ absl::Status ConfigEntries::put(ConfigEntry entry, std::uint64_t index) {
   normal.modify_index = index;
   const EntryId id = entry_id(normal);
   Shared<ConfigEntry> next = std::move(normal);
-  CVG_RETURN_IF_ERROR(check_write(map_, {id, &next}));
+  CVG_RETURN_IF_ERROR(check_write(map_, {id, &next}, cluster_.dialect));
   map_.insert_or_assign(key, std::move(next));
   return absl::OkStatus();
 }
@@ -23,7 +23,7 @@ absl::Status ConfigEntries::remove(std::string_view kind, std::string_view name)
   if (kind == kProxyDefaults) name = "global";  // the server gives this name on deleting too, though not on reading
   const auto found = map_.find(entry_key(kind, name));
   if (found == map_.end()) return absl::OkStatus();
-  CVG_RETURN_IF_ERROR(check_write(map_, {{std::string(kind), std::string(name)}, nullptr}));
+  CVG_RETURN_IF_ERROR(check_write(map_, {{std::string(kind), std::string(name)}, nullptr}, cluster_.dialect));
   map_.erase(found);
   return absl::OkStatus();
 }

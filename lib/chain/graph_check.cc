@@ -1,75 +1,220 @@
 #include "lib/chain/graph_check.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <map>
 #include <set>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 
+#include "convergence/error.h"
+#include "lib/base/ascii.h"
+#include "lib/base/go_text.h"
 #include "lib/base/status_macros.h"
 #include "lib/chain/compile.h"
+#include "lib/chain/protocol.h"
 
 namespace convergence {
 namespace {
+
+constexpr std::string_view kIngressGateway = "ingress-gateway";
+constexpr std::string_view kServiceIntentions = "service-intentions";
 
 bool forms_chains(std::string_view kind) {
   return kind == kServiceRouter || kind == kServiceSplitter || kind == kServiceResolver;
 }
 
-// Names as spelled: a reference in other letters is no reference to the server (discovery-chain.md (e) 10).
-std::set<std::string_view> touched_chains(const EntryMap& stored, const ProposedEntry& proposed) {
-  std::set<std::string_view> names;
-  const bool all = proposed.id.kind == kProxyDefaults;
-  if (!all) names.insert(proposed.id.name);
-  for (const auto& [key, entry] : stored) {
-    if (!forms_chains(key.kind)) continue;
-    bool touched = all;
-    each_related_service(*entry, [&](std::string_view name) { touched |= name == proposed.id.name; });
-    if (touched) names.insert(entry->name);
+// ---- members of entries that are kept as they came, which are spelled as their writer liked ----------------------
+
+const Json* member(const Json& json, std::string_view name) {
+  const Json::Object* members = json.as_object();
+  for (std::size_t i = 0; members != nullptr && i < members->size(); ++i) {
+    std::string plain = ascii_lower((*members)[i].name);
+    std::erase(plain, '_');
+    if (plain == name) return &(*members)[i].value;
   }
-  return names;
+  return nullptr;
 }
 
-// Calls `visit` with the error of each failing chain until it returns false.
+std::string text_of(const Json& json, std::string_view name) {
+  const Json* value = member(json, name);
+  const std::string* text = value == nullptr ? nullptr : value->as_string();
+  return text == nullptr ? "" : *text;
+}
+
+// Calls visit(item) for the items of a list, or for one that stands for a list of it.
 template <typename Visit>
-void visit_failures(const EntryMap& stored, const ProposedEntry& proposed, Visit visit) {
-  if (!forms_chains(proposed.id.kind) && proposed.id.kind != kProxyDefaults && proposed.id.kind != kServiceDefaults) {
-    return;  // no other kind changes a chain
-  }
-  EntryLookup lookup(stored, &proposed);
-  ChainRequest request;
-  request.cluster.datacenter = "dc1";  // the server's too, wherever it runs (discovery-chain.md (b2))
-  for (std::string_view name : touched_chains(stored, proposed)) {
-    request.service = name;
-    const auto chain = compile_chain(lookup, request);
-    if (!chain.ok() && !visit(chain.status())) return;
+void each_item(const Json* list, Visit visit) {
+  if (list == nullptr) return;
+  if (const Json::Array* items = list->as_array()) {
+    for (const Json& item : *items) visit(item);
+  } else if (list->is_object()) {
+    visit(*list);
   }
 }
+
+// Calls visit(service, listener's protocol) for each service that an ingress gateway names, wildcards aside.
+template <typename Visit>
+void each_listener_service(const OpaqueEntry& gateway, Visit visit) {
+  const Json body{Json::Object(gateway.members)};
+  each_item(member(body, "listeners"), [&](const Json& listener) {
+    std::string protocol = ascii_lower(text_of(listener, "protocol"));
+    if (protocol.empty()) protocol = "tcp";
+    each_item(member(listener, "services"), [&](const Json& service) {
+      const std::string name = text_of(service, "name");
+      if (!name.empty() && name != "*") visit(name, protocol);
+    });
+  });
+}
+
+bool has_permissions(const OpaqueEntry& intentions) {
+  bool found = false;
+  const Json body{Json::Object(intentions.members)};
+  each_item(member(body, "sources"),
+            [&](const Json& source) { each_item(member(source, "permissions"), [&](const Json&) { found = true; }); });
+  return found;
+}
+
+// ---- one check of one write --------------------------------------------------------------------------------------
+
+// What the server compiles for a write, and what it holds against the chains (discovery-chain.md (b2)).
+class Check {
+ public:
+  Check(const EntryMap& stored, const ProposedEntry& proposed, Dialect dialect)
+      : stored_(stored), proposed_(proposed), lookup_(stored, &proposed) {
+    request_.cluster.datacenter = "dc1";  // the server's too, wherever it runs
+    request_.cluster.dialect = dialect;
+  }
+
+  // Calls `visit` with each error until it returns false.
+  template <typename Visit>
+  void run(Visit visit) {
+    const std::string_view kind = proposed_.id.kind;
+    const bool of_chains = forms_chains(kind) || kind == kProxyDefaults || kind == kServiceDefaults;
+    const bool intentions = kind == kServiceIntentions && request_.cluster.dialect != Dialect::k1_8;
+    if (!of_chains && kind != kIngressGateway && !intentions) return;  // no other kind touches a chain
+    collect();
+    for (const std::string& name : chains_) {
+      request_.service = name;
+      const auto chain = compile_chain(lookup_, request_);
+      if (!chain.ok() && !visit(chain.status())) return;
+      if (chain.ok()) protocols_[name] = chain->protocol;
+    }
+    for (const OpaqueEntry* gateway : gateways_) {
+      bool go_on = true;
+      each_listener_service(*gateway, [&](const std::string& service, const std::string& protocol) {
+        if (go_on) go_on = check_listener(service, protocol, visit);
+      });
+      if (!go_on) return;
+    }
+    for (const auto& [service, entry] : intentions_) {
+      if (!check_intentions(service, *entry, visit)) return;
+    }
+  }
+
+ private:
+  // Names as spelled: a reference in other letters is no reference to the server (discovery-chain.md (e) 10).
+  void collect() {
+    const bool all = proposed_.id.kind == kProxyDefaults;
+    const std::string& name = proposed_.id.name;
+    if (proposed_.id.kind == kIngressGateway) {
+      add_gateway(proposed_.next);
+      return;
+    }
+    if (!all) chains_.insert(name);
+    for (const auto& [key, entry] : stored_) {
+      if (forms_chains(key.kind)) {
+        bool touched = all;
+        each_related_service(*entry, [&](std::string_view other) { touched |= other == name; });
+        if (touched) chains_.insert(entry->name);
+      } else if (key.kind == kIngressGateway) {
+        if (all || names(*entry, name)) add_gateway(&entry);
+      } else if (key.kind == kServiceIntentions && request_.cluster.dialect != Dialect::k1_8) {
+        if (all || entry->name == name) add_intentions(*entry);
+      }
+    }
+    if (proposed_.id.kind == kServiceIntentions && proposed_.next != nullptr) add_intentions(**proposed_.next);
+  }
+
+  static bool names(const ConfigEntry& gateway, const std::string& name) {
+    bool found = false;
+    const auto* body = std::get_if<OpaqueEntry>(&gateway.body);
+    if (body != nullptr) {
+      each_listener_service(*body, [&](const std::string& service, const std::string&) { found |= service == name; });
+    }
+    return found;
+  }
+
+  void add_gateway(const Shared<ConfigEntry>* entry) {
+    const auto* body = entry == nullptr ? nullptr : std::get_if<OpaqueEntry>(&(*entry)->body);
+    if (body == nullptr) return;
+    gateways_.push_back(body);
+    each_listener_service(*body, [&](const std::string& service, const std::string&) { chains_.insert(service); });
+  }
+
+  void add_intentions(const ConfigEntry& entry) {
+    const auto* body = std::get_if<OpaqueEntry>(&entry.body);
+    if (body == nullptr || entry.name == "*" || !has_permissions(*body)) return;
+    intentions_[entry.name] = body;
+    chains_.insert(entry.name);
+  }
+
+  template <typename Visit>
+  bool check_listener(const std::string& service, const std::string& protocol, Visit& visit) const {
+    const auto chain = protocols_.find(service);
+    if (chain == protocols_.end() || chain->second == protocol) return true;
+    return visit(graph_error(service, fmt::format("service {} has protocol {}, which does not match defined listener "
+                                                  "protocol {}",
+                                                  go_quote(service), go_quote(chain->second), go_quote(protocol))));
+  }
+
+  template <typename Visit>
+  bool check_intentions(const std::string& service, const OpaqueEntry&, Visit& visit) const {
+    const auto chain = protocols_.find(service);
+    if (chain == protocols_.end() || is_http_like(chain->second)) return true;
+    return visit(graph_error(
+        service, fmt::format("service {} has protocol {}, which is incompatible with L7 intentions permissions",
+                             go_quote(service), go_quote(chain->second))));
+  }
+
+  const EntryMap& stored_;
+  const ProposedEntry& proposed_;
+  EntryLookup lookup_;
+  ChainRequest request_;
+  std::set<std::string> chains_;
+  std::vector<const OpaqueEntry*> gateways_;
+  std::map<std::string, const OpaqueEntry*> intentions_;  // by destination
+  std::map<std::string, std::string> protocols_;          // of the chains that compile
+};
 
 }  // namespace
 
-std::vector<absl::Status> failing_chains(const EntryMap& stored, const ProposedEntry& proposed) {
+std::vector<absl::Status> failing_chains(const EntryMap& stored, const ProposedEntry& proposed, Dialect dialect) {
   std::vector<absl::Status> errors;
-  visit_failures(stored, proposed, [&](const absl::Status& error) {
+  Check(stored, proposed, dialect).run([&](const absl::Status& error) {
     errors.push_back(error);
     return true;
   });
   return errors;
 }
 
-absl::Status check_write(const EntryMap& stored, const ProposedEntry& proposed) {
+absl::Status check_write(const EntryMap& stored, const ProposedEntry& proposed, Dialect dialect) {
   absl::Status first;
-  visit_failures(stored, proposed, [&](const absl::Status& error) {
+  Check(stored, proposed, dialect).run([&](const absl::Status& error) {
     first = error;
     return false;
   });
   return first;
 }
 
-absl::Status check_entry_graph(const EntryMap& after, const EntryId& changed, const ClusterIdentity&) {
+absl::Status check_entry_graph(const EntryMap& after, const EntryId& changed, const ClusterIdentity& cluster) {
   const auto stored = after.find(entry_key(changed.kind, changed.name));
   ProposedEntry proposed{changed, nullptr};
   if (stored != after.end()) proposed.next = &stored->second;
-  return check_write(after, proposed);
+  return check_write(after, proposed, cluster.dialect);
 }
 
 }  // namespace convergence

@@ -316,7 +316,8 @@ class Reader {
     return absl::OkStatus();
   }
 
-  // <<NAME to a line that is NAME; with <<- the white space before the lines that all of them have goes.
+  // <<NAME to a line that is NAME. With <<- the white space before that last line is taken from every line, if every
+  // line begins with it.
   absl::StatusOr<std::string> heredoc() {
     const std::size_t begin = at_;
     at_ += 2;
@@ -330,6 +331,7 @@ class Reader {
       return fail_at(begin, "begins no heredoc; a name and the end of the line follow");
     ++at_;
     std::vector<std::string_view> lines;
+    std::string_view indent;
     for (;;) {
       if (ended()) return fail_at(begin, fmt::format("begins a heredoc that no line {} ends", name));
       const std::size_t end = std::min(text_.find('\n', at_), text_.size());
@@ -337,19 +339,18 @@ class Reader {
       std::string_view bare = line.substr(std::min(line.find_first_not_of(" \t"), line.size()));
       if (bare.ends_with('\r')) bare.remove_suffix(1);
       at_ = std::min(end + 1, text_.size());
-      if (bare == name) break;
+      if (bare == name) {
+        indent = line.substr(0, line.find_first_not_of(" \t"));
+        break;
+      }
       lines.push_back(line);
       if (end == text_.size()) at_ = text_.size();
     }
-    return joined(lines, indented);
-  }
-
-  static std::string joined(const std::vector<std::string_view>& lines, bool indented) {
-    std::size_t common = std::string_view::npos;
-    for (std::string_view line : lines) common = std::min(common, std::min(line.find_first_not_of(" \t"), line.size()));
+    const bool all =
+        std::all_of(lines.begin(), lines.end(), [&](std::string_view line) { return line.starts_with(indent); });
     std::string out;
     for (std::string_view line : lines) {
-      out.append(indented ? line.substr(common) : line);
+      out.append(indented && all ? line.substr(indent.size()) : line);
       out += '\n';
     }
     return out;

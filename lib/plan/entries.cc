@@ -26,12 +26,20 @@ struct Differences {
   std::vector<Held> held{};
 };
 
+// A router without routes is the same whether it has an empty list of them or none.
+bool same_body(const EntryBody& wanted, const EntryBody& there) {
+  const auto* a = std::get_if<ServiceRouter>(&wanted);
+  const auto* b = std::get_if<ServiceRouter>(&there);
+  if (a == nullptr || b == nullptr || a->empty_routes == b->empty_routes) return wanted == there;
+  return a->routes == b->routes && a->unknown == b->unknown;
+}
+
 // Equal in meaning: after normal form, letter case of the name and Meta that the desired entry does not speak of aside.
 // Our mark is no difference either: what is as wanted already is not written for a mark.
 bool same_meaning(const ConfigEntry& wanted, const ConfigEntry& actual, Dialect dialect) {
   auto normal = normalise_entry(actual, dialect);
   const ConfigEntry& there = normal.ok() ? *normal : actual;
-  if (!(wanted.body == there.body)) return false;
+  if (!same_body(wanted.body, there.body)) return false;
   return std::ranges::all_of(wanted.meta, [&](const auto& pair) {
     if (pair.first == kMarkKey) return true;
     auto found = there.meta.find(pair.first);

@@ -69,6 +69,11 @@ def host_failed(identity):
     call("cvg_connection_fail", connection.pointer, identity, text("gone"))
 
 
+def held(handle, use):
+    """Calls with the pointer of an object that lives as long as the call does."""
+    return use(handle.pointer)
+
+
 def raising(_):
     raise LookupError("my own")
 
@@ -132,11 +137,11 @@ CASES = {
                             lambda: convergence.connect(convergence.Loop(), address=7), "INVALID_ARGUMENT", "decode",
                             {"document": "options", "pointer": "/address", "offset": 11}),
     "cvg_connection_host": (lambda: answered(200, 0),
-                            lambda: call_for_handle("cvg_connection_host", convergence.Loop().pointer, None),
+                            lambda: held(convergence.Loop(), lambda loop: call_for_handle("cvg_connection_host", loop, None)),
                             USAGE, "usage", {}),
     "cvg_connection_complete": (lambda: answered(200, 0), lambda: answered(200, 77), "NOT_FOUND", "not-found", {}),
     "cvg_connection_fail": (None, lambda: host_failed(77), "NOT_FOUND", "not-found", {}),
-    "cvg_connection_record": (recorded, lambda: call_for_handle("cvg_connection_record", convergence.Loop().pointer, None),
+    "cvg_connection_record": (recorded, lambda: held(convergence.Loop(), lambda loop: call_for_handle("cvg_connection_record", loop, None)),
                               USAGE, "usage", {}),
     "cvg_connection_recording": (recorded, lambda: Consul().connection.recording, USAGE, "usage", {}),
     "cvg_connection_replay": (lambda: convergence.replay(convergence.Loop(simulated=True), recorded()),
@@ -165,7 +170,7 @@ CASES = {
                           {"document": "policy", "pointer": "/steps"}),
     "cvg_rollout_resume": (None, lambda: rollout().resume(), "NOT_FOUND", "not-found", {}),
     "cvg_rollout_command": (None, lambda: rollout().command("abort"), "NOT_FOUND", "not-found", {}),
-    "cvg_rollout_measured": (None, lambda: call("cvg_rollout_measured", rollout().pointer, document({"epoch": 9})),
+    "cvg_rollout_measured": (None, lambda: held(rollout(), lambda pointer: call("cvg_rollout_measured", pointer, document({"epoch": 9}))),
                              "NOT_FOUND", "not-found", {}),
 }
 

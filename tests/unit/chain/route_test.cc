@@ -417,7 +417,7 @@ TEST_CASE("a prepared chain answers as the chain itself, bad expressions include
     CAPTURE(path);
     const auto direct = route(chain, {.path = path});
     const auto prepared = table.route({.path = path});
-    CHECK(prepared.status().ToString() == direct.status().ToString());
+    CHECK(std::string(prepared.status().message()) == std::string(direct.status().message()));
     if (direct.ok()) CHECK(*prepared == *direct);
   }
   CHECK_OK(table.route({.path = "/v1"}));

@@ -39,7 +39,8 @@ TEST_CASE("what HCL says, as JSON") {
       {"escapes", R"(a = "\"\\\n\t\u00e9\U0001F600\x41")", "{\"a\":\"\\\"\\\\\\n\\t\u00e9\U0001F600A\"}"},
       {"interpolation is kept as it is", R"(a = "${var.x["y"]} z")", R"({"a":"${var.x[\"y\"]} z"})"},
       {"a heredoc", "a = <<EOT\n  x\n y\nEOT\nb = 1", R"({"a":"  x\n y\n","b":1})"},
-      {"a heredoc without its indent", "a = <<-EOT\n    x\n      y\n  EOT\n", R"({"a":"x\n  y\n"})"},
+      {"a heredoc without the indent of its end", "a = <<-EOT\n    x\n      y\n  EOT\n", R"({"a":"  x\n    y\n"})"},
+      {"a heredoc that begins before its end", "a = <<-EOT\n x\n    y\n  EOT\n", R"({"a":" x\n    y\n"})"},
       {"JSON", " {\"a\": 1}", R"({"a":1})"},
   };
   for (const Case& c : cases) {

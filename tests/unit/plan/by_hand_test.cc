@@ -92,9 +92,9 @@ TEST_CASE("a split by hand is refused where it would do harm") {
   const Case cases[] = {
       {"too much",
        {kDefaults, kResolver, kSplitter, kOld},
-       {"web", {{"v2", 1050}}},
+       {"web", {{"v1", 9950}}},
        ErrorKind::kValidate,
-       "split of web: the weights are 110.5% together, not 100%"},
+       "split of web: the weights are 109.5% together, not 100%"},
       {"no such subset",
        {kDefaults, kResolver, kSplitter, kOld},
        {"web", {{"v3", 0}}},

@@ -1,0 +1,2 @@
+Kind = "nonsense"
+Name = "web"

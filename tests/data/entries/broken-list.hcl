@@ -1,0 +1,3 @@
+Kind = "service-router"
+Name = "web"
+Routes = [{} {}]

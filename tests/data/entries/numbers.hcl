@@ -1,0 +1,3 @@
+Kind = "service-resolver"
+Name = "web"
+ConnectTimeout = 0x3b9aca00

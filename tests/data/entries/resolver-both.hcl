@@ -1,0 +1,4 @@
+Kind = "service-resolver"
+Name = "web"
+Redirect { Service = "a" }
+Failover = { "*" = { Service = "b" } }

@@ -1,0 +1,3 @@
+Kind = "service-router"
+Name = "web"
+Routes = [{ Match { HTTP { Header = [{ Name = "a", Exact = "b", Prefix = "c" }] } } }]

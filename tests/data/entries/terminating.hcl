@@ -1,0 +1,3 @@
+Kind = "terminating-gateway"
+Name = "out"
+Services = [{ Name = "web", CAFile = "/ca.pem" }]
