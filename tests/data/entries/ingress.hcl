@@ -1,3 +1,4 @@
 Kind = "ingress-gateway"
 Name = "in"
-Listeners = [{ Port = 8080, Protocol = "http", Services = [{ Name = "web" }] }]
+TLS { Enabled = false }
+Listeners = [{ Port = 8080, Protocol = "http", Services = [{ Name = "web", Hosts = ["web.example.com"] }] }]
