@@ -34,14 +34,17 @@ absl::StatusOr<Json> read_test_json(const std::string& path) {
   return parse_json(std::string(std::istreambuf_iterator<char>(file), {}), path);
 }
 
-absl::StatusOr<std::vector<Situation>> read_situations() {
-  CVG_ASSIGN_OR_RETURN(const Json document, read_test_json("unit/chain/situations.json"));
+namespace {
+
+absl::StatusOr<std::vector<Situation>> read_file(const std::string& path, Dialect dialect) {
+  CVG_ASSIGN_OR_RETURN(const Json document, read_test_json(path));
   std::vector<Situation> out;
   for (const Json& json : *document.as_array()) {
     Situation one;
     one.name = text_of(json, "name");
     one.entries = *json.find("entries")->as_array();
     one.request.service = text_of(json, "service");
+    one.request.cluster.dialect = dialect;
     one.request.evaluate_in_datacenter = text_of(json, "datacenter");
     if (const Json* overrides = json.find("overrides")) {
       one.overrides = *overrides;
@@ -53,6 +56,16 @@ absl::StatusOr<std::vector<Situation>> read_situations() {
     out.push_back(std::move(one));
   }
   return out;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<Situation>> read_situations() {
+  return read_file("unit/chain/situations.json", Dialect::k1_8);
+}
+
+absl::StatusOr<std::vector<Situation>> read_current_situations() {
+  return read_file("unit/chain/current_situations.json", Dialect::kCurrent);
 }
 
 }  // namespace convergence::test

@@ -23,6 +23,9 @@ struct Situation {
 };
 
 absl::StatusOr<std::vector<Situation>> read_situations();
+// Those of current_situations.json, in the same shape: what later Consuls have more, after discovery-chain.md (b3) and
+// (d); there is no such server here to ask.
+absl::StatusOr<std::vector<Situation>> read_current_situations();
 
 // The body of a POST to /v1/discovery-chain.
 absl::StatusOr<ChainOverrides> overrides_from_json(const Json& json);

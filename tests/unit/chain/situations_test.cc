@@ -8,8 +8,7 @@
 namespace convergence {
 namespace {
 
-TEST_CASE("the chain of each situation is the server's") {
-  const auto situations = test::read_situations();
+void check_chains(const absl::StatusOr<std::vector<test::Situation>>& situations) {
   REQUIRE_OK(situations);
   for (const test::Situation& situation : *situations) {
     SUBCASE(situation.name.c_str()) {
@@ -17,7 +16,7 @@ TEST_CASE("the chain of each situation is the server's") {
       for (const Json& json : situation.entries) {
         const auto entry = from_json<ConfigEntry>(json, "entry");
         REQUIRE_OK(entry);
-        auto normal = normalise_entry(*entry, Dialect::k1_8);
+        auto normal = normalise_entry(*entry, situation.request.cluster.dialect);
         REQUIRE_OK(normal);
         entries.insert_or_assign(entry_key(*normal), *normal);
       }
@@ -32,6 +31,10 @@ TEST_CASE("the chain of each situation is the server's") {
     }
   }
 }
+
+TEST_CASE("the chain of each situation is the server's") { check_chains(test::read_situations()); }
+
+TEST_CASE("the chain of each situation that later Consuls have more") { check_chains(test::read_current_situations()); }
 
 // Whoever puts the entries one by one is told what the server told: at the last one where there is an error.
 TEST_CASE("each situation is taken or refused entry by entry") {
