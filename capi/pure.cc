@@ -10,6 +10,7 @@
 #include "convergence/draw.h"
 #include "convergence/error.h"
 #include "convergence/filter.h"
+#include "convergence/import.h"
 #include "convergence/lint.h"
 #include "convergence/plan.h"
 #include "lib/base/status_macros.h"
@@ -17,7 +18,7 @@
 namespace convergence::capi {
 namespace {
 
-constexpr Parameter kDrawOptions[] = {{"format"}};
+constexpr Parameter kFormatOption[] = {{"format"}};
 
 template <typename T>
 absl::StatusOr<T> read(cvg_slice slice, std::string_view name) {
@@ -97,7 +98,7 @@ cvg_code cvg_draw_chain(cvg_slice chain, cvg_slice options, cvg_slice catalog, c
     CVG_RETURN_IF_ERROR(require(out, "out"));
     CVG_ASSIGN_OR_RETURN(DiscoveryChain compiled, read_chain(chain));
     CVG_ASSIGN_OR_RETURN(Json json, read_document(options, "options"));
-    CVG_RETURN_IF_ERROR(check_members(json, kDrawOptions, "options"));
+    CVG_RETURN_IF_ERROR(check_members(json, kFormatOption, "options"));
     const std::string format = text_of(json, "format");
     CVG_ASSIGN_OR_RETURN(const Drawing drawing, drawing_from(format.empty() ? "tree" : format));
     std::map<std::string, TargetHealth> health;
@@ -116,6 +117,27 @@ cvg_code cvg_lint(cvg_slice entries, cvg_slice catalog, cvg_buffer* out, cvg_err
     if (view(catalog).empty()) return give(to_json(lint(present)), out);
     CVG_ASSIGN_OR_RETURN(CatalogState instances, read<CatalogState>(catalog, "catalog"));
     return give(to_json(lint(present, &instances)), out);
+  });
+}
+
+cvg_code cvg_import(cvg_slice text, cvg_slice options, cvg_buffer* out, cvg_error** error) noexcept {
+  return guarded(error, [&]() -> absl::Status {
+    CVG_RETURN_IF_ERROR(require(out, "out"));
+    CVG_ASSIGN_OR_RETURN(Json json, read_document(options, "options"));
+    CVG_RETURN_IF_ERROR(check_members(json, kFormatOption, "options"));
+    const std::string format = text_of(json, "format");
+    CVG_ASSIGN_OR_RETURN(Imported imported, import_entries(view(text), "text", format.empty() ? "auto" : format));
+    Json::Array entries;
+    for (const ConfigEntry& entry : imported.entries) entries.push_back(to_json(entry));
+    Json::Array report;
+    for (const ImportRow& row : imported.report) {
+      report.push_back(Json()
+                           .set("line", row.line)
+                           .set("field", row.field)
+                           .set("outcome", to_string(row.outcome))
+                           .set("why", row.why));
+    }
+    return give(Json().set("imported", std::move(entries)).set("report", std::move(report)), out);
   });
 }
 

@@ -34,10 +34,11 @@ absl::StatusOr<std::vector<std::string>> files_of(const std::string& path) {
   std::vector<std::string> files;
   for (const auto& item : std::filesystem::directory_iterator(path, error)) {
     const auto ending = item.path().extension();
-    if (ending == ".json" || ending == ".hcl") files.push_back(item.path().string());
+    const bool is_document = ending == ".json" || ending == ".hcl" || ending == ".yaml" || ending == ".yml";
+    if (is_document) files.push_back(item.path().string());
   }
   if (error) return make_error(ErrorKind::kUsage, fmt::format("{}: {}", path, error.message()));
-  if (files.empty()) return make_error(ErrorKind::kUsage, path + ": holds no *.json and no *.hcl");
+  if (files.empty()) return make_error(ErrorKind::kUsage, path + ": holds no *.json, *.hcl, *.yaml or *.yml");
   std::sort(files.begin(), files.end());
   return files;
 }
@@ -79,6 +80,12 @@ absl::StatusOr<DesiredState> read_desired_files(const std::vector<std::string>& 
     for (const std::string& file : *files) {
       absl::StatusOr<std::string> text = read_file(file);
       if (!text.ok()) return text.status();
+      if (file.ends_with(".yaml") || file.ends_with(".yml")) {
+        absl::StatusOr<Imported> imported = import_entries(*text, file, "yaml");
+        if (!imported.ok()) return imported.status();
+        std::move(imported->entries.begin(), imported->entries.end(), std::back_inserter(desired.entries));
+        continue;
+      }
       absl::StatusOr<Json> json = file.ends_with(".hcl") ? parse_hcl(*text, file) : parse_json(*text, file);
       if (!json.ok()) return json.status();
       absl::Status added = add_document(*json, file, desired);

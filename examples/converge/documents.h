@@ -16,7 +16,7 @@ namespace cli {
 absl::StatusOr<std::string> read_file(const std::string& path);
 
 // Desired state from files, JSON or, ending in .hcl, HCL. A file holds a whole state ({"services","entries"}), one
-// config entry (it has "Kind"), one service, or a list of these; a directory stands for its *.json and *.hcl in the
+// config entry (it has "Kind"), one service, or a list of these; a directory stands for its documents in the
 // order of their names.
 absl::StatusOr<convergence::DesiredState> read_desired_files(const std::vector<std::string>& paths);
 

@@ -86,7 +86,7 @@ std::vector<std::string> rows(const Box& box) {
 int width_of(const Box& box) {
   std::size_t longest = 8;
   for (const std::string& row : rows(box)) longest = std::max(longest, characters(cut(row)));
-  return static_cast<int>(longest) * kCharacter + 2 * kCharacter + 4;
+  return static_cast<int>(longest) * 15 / 2 + 2 * kCharacter + 4;  // half a unit more for fonts that run wide
 }
 
 class Picture {

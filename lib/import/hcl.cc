@@ -142,6 +142,7 @@ class Reader {
 
   // name = value, or a block: name "label" ... { ... }
   absl::Status item(Json& out, int depth) {
+    const std::size_t begin = at_;
     std::vector<std::string> names;
     while (at_key()) {
       CVG_ASSIGN_OR_RETURN(std::string name, key());
@@ -159,8 +160,10 @@ class Reader {
     } else {
       return fail("stands where = or { has to");
     }
+    value.offset = begin;  // where it is named
     while (names.size() > 1) {
       Json outer = Json::Object{};
+      outer.offset = begin;
       outer.set(std::move(names.back()), std::move(value));
       names.pop_back();
       value = std::move(outer);

@@ -129,6 +129,10 @@ static void test_pure(void) {
   CHECK_CONTAINS(out, "digraph chain {");
   CHECK_FAILS(cvg_draw_chain(cvg_text(chain.data), cvg_text("{\"format\":\"oil\"}"), none(), &out, &error),
               CVG_FAILED_PRECONDITION, "usage");
+  CHECK_OK(cvg_import(cvg_text("Kind = \"service-defaults\"\nName = \"web\""), none(), &out, &error));
+  CHECK_CONTAINS(out, "\"Kind\":\"service-defaults\"");
+  CHECK_FAILS(cvg_import(cvg_text("Kind ="), cvg_text("{\"format\":\"hcl\"}"), &out, &error), CVG_INVALID_ARGUMENT,
+              "decode");
   CHECK_OK(cvg_lint(cvg_text("[{\"Kind\":\"service-splitter\",\"Name\":\"a\",\"Splits\":[{\"Weight\":0.53},"
                              "{\"Weight\":99.47,\"Service\":\"b\"}]}]"),
                     none(), &out, &error));

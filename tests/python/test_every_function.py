@@ -88,6 +88,9 @@ CASES = {
                                "INVALID_ARGUMENT", "decode", {"document": "catalog", "pointer": "/nodes", "offset": 9}),
     "cvg_draw_chain": (lambda: convergence.draw(entries().compile("api"), "mermaid"),
                        lambda: convergence.draw(entries().compile("api"), "oil"), USAGE, "usage", {}),
+    "cvg_import": (lambda: convergence.import_documents('Kind = "service-defaults"\nName = "web"')["imported"][0]["Name"],
+                   lambda: convergence.import_documents('a = 1\nb = c', format="hcl"),
+                   "INVALID_ARGUMENT", "decode", {"document": "text", "line": 2, "column": 5}),
     "cvg_lint": (lambda: convergence.lint([{"Kind": "service-router", "Name": "api", "Routes": [
                      {"Destination": {"NumRetries": 2}}]}])[0]["rule"],
                  lambda: convergence.lint({}), "INVALID_ARGUMENT", "decode", {"document": "entries"}),

@@ -11,6 +11,7 @@ PRIVATE_PACKAGES = {
     "event.h": "memory",
     "evhttp.h": "memory",
     "re2/": "base",
+    "yaml-cpp/": "import",
 }
 
 # Never, anywhere in ours: hash order differs from run to run, and Debian's absl::Mutex is opaque to the thread sanitizer.

@@ -7,10 +7,10 @@ from .client import Client, Rollout, Watch
 from .errors import Error
 from .loop import Connection, Loop, MemoryConsul, connect, fault, host, record, replay
 from .pure import (CatalogState, ConfigEntries, canary_step, converge, describe, draw, filter,  # noqa: A004
-                   lint, plan_config, route, undo)
+                   import_documents, lint, plan_config, route, undo)
 
 __version__ = _capi.library.cvg_version().decode()
 
 __all__ = ["CatalogState", "Client", "ConfigEntries", "Connection", "Error", "Loop", "MemoryConsul", "Rollout", "Watch",
-           "canary_step", "connect", "converge", "describe", "draw", "fault", "filter", "host", "lint", "plan_config",
+           "canary_step", "connect", "converge", "describe", "draw", "fault", "filter", "host", "import_documents", "lint", "plan_config",
            "record", "replay", "route", "undo"]

@@ -54,6 +54,7 @@ PROTOTYPES = [
     ("cvg_route", _code, [Slice, Slice, _out, _failure]),
     ("cvg_route_with_catalog", _code, [Slice, Slice, Slice, _out, _failure]),
     ("cvg_draw_chain", _code, [Slice, Slice, Slice, _out, _failure]),
+    ("cvg_import", _code, [Slice, Slice, _out, _failure]),
     ("cvg_lint", _code, [Slice, Slice, _out, _failure]),
     ("cvg_filter", _code, [Slice, Slice, _out, _failure]),
     ("cvg_plan_config", _code, [Slice, Slice, Slice, _out, _failure]),

@@ -27,6 +27,12 @@ def lint(entries, catalog=None):
     return _capi.call_for_document("cvg_lint", _capi.document(entries), _catalog(catalog))
 
 
+def import_documents(text, format="auto"):  # noqa: A002 - the option's own name
+    """Config entries in JSON, HCL or YAML (consul-k8s resources too): {"imported": [entries], "report": [{"line", "field",
+    "outcome", "why"}]}, with a row for every field."""
+    return _capi.call_for_document("cvg_import", _capi.text(text), _capi.document({"format": format}))
+
+
 def _catalog(catalog):
     """A CatalogState, its document, or None."""
     return _capi.document(catalog.document if isinstance(catalog, CatalogState) else catalog)

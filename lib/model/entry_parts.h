@@ -1,5 +1,5 @@
-#ifndef CONVERGENCE_LIB_CHAIN_ENTRY_PARTS_H_
-#define CONVERGENCE_LIB_CHAIN_ENTRY_PARTS_H_
+#ifndef CONVERGENCE_LIB_MODEL_ENTRY_PARTS_H_
+#define CONVERGENCE_LIB_MODEL_ENTRY_PARTS_H_
 
 #include <concepts>
 #include <cstddef>
@@ -140,4 +140,4 @@ void visit_parts(const EntryPlace&, Body&, Visit&) {}
 
 }  // namespace convergence
 
-#endif  // CONVERGENCE_LIB_CHAIN_ENTRY_PARTS_H_
+#endif  // CONVERGENCE_LIB_MODEL_ENTRY_PARTS_H_
