@@ -37,7 +37,7 @@ struct TargetParts {
 // the current dialect has more.
 class Compiler {
  public:
-  Compiler(ReachableEntries& entries, const ChainRequest& request);
+  Compiler(ReachableEntries& entries, const ChainRequest& request, Scratch& scratch);
   absl::StatusOr<DiscoveryChain> run();
 
  private:
@@ -52,12 +52,13 @@ class Compiler {
   absl::StatusOr<Number> follow(Number target);
   // Makes the target part of the answer and returns its resolver, without failover.
   absl::StatusOr<Draft::Node> settle(Number target);
-  absl::StatusOr<std::vector<Number>> failover(Number target, const FailoverPolicy*& policy);
+  absl::StatusOr<std::span<Number>> failover(Number target, const FailoverPolicy*& policy);
   absl::Status finish();
 
   // The splitter node of a service, made and recorded if there is an entry for one and none yet.
   Number splitter_node(Number service, bool& is_new);
-  absl::StatusOr<Number> leg_node(Number service, const Split& split, std::vector<Number>& open);
+  absl::StatusOr<Number> leg_node(Number service, const Split& split, Number& open);
+  void take_hash(const Draft::Node& leg, const LoadBalancer*& balancer) const;
 
   Number service_number(std::string_view name);
   Number target(const TargetParts& parts);
@@ -78,10 +79,11 @@ class Compiler {
   const bool no_advanced_;  // the protocol asked for knows neither routers nor splitters
 
   // STATE
+  Scratch& scratch_;
   Draft draft_;
   TextIndex target_ids_;
-  std::vector<Number> splitters_;  // nodes by service
-  std::vector<Number> history_;    // of one follow(), kept for its memory
+  std::pmr::vector<Number> splitters_;  // nodes by service
+  std::pmr::vector<Number> history_;    // of one follow(), kept for its memory
   bool advanced_ = false;
   ChainOverrides effective_;  // what of the overrides made a difference
 
@@ -89,13 +91,17 @@ class Compiler {
   DiscoveryChain chain_;
 };
 
-Compiler::Compiler(ReachableEntries& entries, const ChainRequest& request)
+Compiler::Compiler(ReachableEntries& entries, const ChainRequest& request, Scratch& scratch)
     : entries_(entries),
       request_(request),
       proxy_protocol_(default_protocol(entries.proxy_defaults)),
       datacenter_(request.evaluate_in_datacenter.empty() ? request.cluster.datacenter : request.evaluate_in_datacenter),
       no_advanced_(!request.overrides.protocol.empty() && !is_http_like(request.overrides.protocol)),
-      splitters_(entries.services.size(), Draft::kNone) {
+      scratch_(scratch),
+      draft_(scratch),
+      target_ids_(scratch),
+      splitters_(entries.services.size(), Draft::kNone, scratch.resource()),
+      history_(scratch.resource()) {
   chain_.service_name = request.service;
   chain_.namespace_name = kDefaultNamespace;
   chain_.datacenter = datacenter_;
@@ -133,13 +139,10 @@ Number Compiler::target(const TargetParts& parts) {
   const std::string_view partition = current() ? kDefaultPartition : std::string_view();
   const std::string_view partition_dot = current() ? "." : "";
   const std::string_view external = is_peer ? "external." : "";
-  const std::string_view id = draft_.arena.join({parts.subset, dot, parts.service, ".", space, partition_dot, partition,
-                                                 ".", external, is_peer ? parts.peer : datacenter});
+  const std::string_view id = scratch_.join({parts.subset, dot, parts.service, ".", space, partition_dot, partition,
+                                             ".", external, is_peer ? parts.peer : datacenter});
   const Number known = target_ids_.find(id);
-  if (known != Draft::kNone) {
-    draft_.arena.forget(id);
-    return known;
-  }
+  if (known != Draft::kNone) return known;
   Draft::Target& made = draft_.targets.emplace_back();
   made.id = id;
   made.service = service_number(parts.service);
@@ -187,31 +190,22 @@ absl::StatusOr<Number> Compiler::start() {
 // Step 2.
 absl::StatusOr<Number> Compiler::router() {
   advanced_ = true;
-  const Shared<ConfigEntry>& entry = *entries_.router_entry;
-  const std::string_view name = entry->name;  // as stored
+  const std::string_view name = (*entries_.router_entry)->name;  // as stored
   CVG_RETURN_IF_ERROR(note_protocol(service_number(name)));
   const auto node = static_cast<Number>(draft_.nodes.size());
   draft_.nodes.emplace_back();
-  std::vector<Draft::RouteEdge> routes;
-  routes.reserve(entries_.router->routes.size() + 1);
-  for (const Route& route : entries_.router->routes) {
-    CVG_ASSIGN_OR_RETURN(const Number to, route_target(route));
-    routes.push_back({Shared<Route>(entry, route), to});
+  const std::span<Draft::RouteEdge> routes = scratch_.array<Draft::RouteEdge>(entries_.router->routes.size() + 1);
+  for (std::size_t i = 0; i + 1 < routes.size(); ++i) {
+    routes[i].stored = &entries_.router->routes[i];
+    CVG_ASSIGN_OR_RETURN(routes[i].node, route_target(*routes[i].stored));
   }
-  Route catch_all;
-  catch_all.match.emplace().http.emplace().path_prefix = "/";
-  RouteDestination& destination = catch_all.destination.emplace();
-  destination.service = name;
-  destination.namespace_name = kDefaultNamespace;
-  if (current()) destination.partition = kDefaultPartition;
-  CVG_ASSIGN_OR_RETURN(const Number rest, next(name, {}));
-  routes.push_back({std::move(catch_all), rest});
+  CVG_ASSIGN_OR_RETURN(routes.back().node, next(name, {}));
 
   Draft::Node& made = draft_.nodes[node];
   made.type = Draft::Type::kRouter;
-  made.name = current() ? draft_.arena.join({name, ".", kDefaultNamespace, ".", kDefaultPartition})
-                        : draft_.arena.join({name, ".", kDefaultNamespace});
-  made.routes = std::move(routes);
+  made.name = current() ? scratch_.join({name, ".", kDefaultNamespace, ".", kDefaultPartition})
+                        : scratch_.join({name, ".", kDefaultNamespace});
+  made.routes = routes;
   return node;
 }
 
@@ -244,35 +238,39 @@ absl::StatusOr<Number> Compiler::splitter(std::string_view service) {
     Number service;
     std::size_t done = 0;  // legs
   };
-  std::vector<Frame> path = {{root, service_number(service)}};
-  std::vector<Number> open;  // services whose splitters the leg just added leads to and that are new
+  std::pmr::vector<Frame> path(scratch_.resource());
+  path.push_back({root, service_number(service)});
   while (!path.empty()) {
     Frame& top = path.back();
+    Number open = Draft::kNone;  // the service of a splitter that is new
     const ServiceEntries& entries = entries_.services[top.service];
     if (top.done == entries.splitter->splits.size()) {
       advanced_ = true;
       path.pop_back();
       continue;
     }
-    const Split& split = entries.splitter->splits[top.done++];
-    const Shared<ConfigEntry>& entry = *entries.splitter_entry;
+    const std::size_t place = top.done++;
+    const Split& split = entries.splitter->splits[place];
+    const Shared<ConfigEntry>* entry = entries.splitter_entry;
     const Number node = top.node;
     CVG_ASSIGN_OR_RETURN(const Number to, leg_node(top.service, split, open));
-    Draft::Leg& leg = draft_.nodes[node].legs.emplace_back();
+    Draft::Leg& leg = draft_.nodes[node].legs[place];
     leg.weight = split.weight;
     leg.node = to;
     if (current()) {
-      leg.definition = Shared<Split>(entry, split);
-      const Draft::Node& below = draft_.nodes[to];
-      const bool hashes = below.type == Draft::Type::kResolver && below.entry != nullptr &&
-                          below.entry->load_balancer && is_hash_based(*below.entry->load_balancer);
-      const LoadBalancer*& balancer = draft_.nodes[node].load_balancer;
-      if (hashes && balancer == nullptr) balancer = &*below.entry->load_balancer;
+      leg.definition = {&split, entry, nullptr};
+      take_hash(draft_.nodes[to], draft_.nodes[node].load_balancer);
     }
-    if (!open.empty()) path.push_back({to, open.back()});
-    open.clear();
+    if (open != Draft::kNone) path.push_back({to, open});
   }
   return root;
+}
+
+// A split has the load balancer of the first of its legs that chooses by hash.
+void Compiler::take_hash(const Draft::Node& leg, const LoadBalancer*& balancer) const {
+  if (balancer != nullptr || leg.type != Draft::Type::kResolver || leg.entry == nullptr) return;
+  const auto& own = leg.entry->load_balancer;
+  if (own && is_hash_based(*own)) balancer = &*own;
 }
 
 Number Compiler::splitter_node(Number service, bool& is_new) {
@@ -288,23 +286,23 @@ Number Compiler::splitter_node(Number service, bool& is_new) {
   const std::string_view name = entries_.names.text(service);
   Draft::Node& made = draft_.nodes.emplace_back();
   made.type = Draft::Type::kSplitter;
-  made.name = current() ? draft_.arena.join({name, ".", kDefaultNamespace, ".", kDefaultPartition})
-                        : draft_.arena.join({name, ".", kDefaultNamespace});
-  made.legs.reserve(entry->splits.size());
+  made.name = current() ? scratch_.join({name, ".", kDefaultNamespace, ".", kDefaultPartition})
+                        : scratch_.join({name, ".", kDefaultNamespace});
+  made.legs = scratch_.array<Draft::Leg>(entry->splits.size());
   splitters_[service] = node;
   is_new = true;
   return node;
 }
 
 // Where a leg leads; `open` gets the service of a splitter whose own legs are still to be followed.
-absl::StatusOr<Number> Compiler::leg_node(Number service, const Split& split, std::vector<Number>& open) {
+absl::StatusOr<Number> Compiler::leg_node(Number service, const Split& split, Number& open) {
   const std::string_view own = entries_.names.text(service);
   const std::string_view name = split.service.empty() ? own : std::string_view(split.service);
   if (name != own && split.service_subset.empty()) {
     bool is_new = false;
     const Number below = service_number(name);
     const Number node = splitter_node(below, is_new);
-    if (is_new) open.push_back(below);
+    if (is_new) open = below;
     if (node != Draft::kNone) return node;
   }
   return resolve(target({name, split.service_subset, {}, {}, {}}));
@@ -319,8 +317,7 @@ absl::StatusOr<Number> Compiler::resolve(Number from) {
   draft_.nodes.push_back(std::move(made));
   draft_.targets[found].node = node;
   const FailoverPolicy* policy = nullptr;
-  CVG_ASSIGN_OR_RETURN(std::vector<Number> targets, failover(found, policy));
-  draft_.nodes[node].failover = std::move(targets);
+  CVG_ASSIGN_OR_RETURN(draft_.nodes[node].failover, failover(found, policy));
   draft_.nodes[node].failover_policy = policy;
   return node;
 }
@@ -426,17 +423,20 @@ bool Compiler::dialed_directly(const ServiceDefaults* own) const {
          (all != nullptr && all->transparent_proxy && all->transparent_proxy->dialed_directly);
 }
 
-absl::StatusOr<std::vector<Number>> Compiler::failover(Number primary, const FailoverPolicy*& policy) {
-  std::vector<Number> out;
+absl::StatusOr<std::span<Number>> Compiler::failover(Number primary, const FailoverPolicy*& policy) {
+  std::span<Number> out;
   const ServiceResolver* entry = entries_.services[draft_.targets[primary].service].resolver;
   if (entry == nullptr || entry->failover.empty()) return out;
   auto section = entry->failover.find(std::string(draft_.targets[primary].subset));
   if (section == entry->failover.end()) section = entry->failover.find("*");
   if (section == entry->failover.end()) return out;
   const ResolverFailover& wanted = section->second;
+  const std::span<Number> room = scratch_.array<Number>(wanted.targets.size() + wanted.datacenters.size() + 1);
   const auto add = [&](const TargetParts& parts) {
     const Number there = rewrite(primary, parts);
-    if (there != primary) out.push_back(there);
+    if (there == primary) return;
+    room[out.size()] = there;
+    out = room.first(out.size() + 1);
   };
   for (const FailoverTarget& one : wanted.targets) {
     add({one.service, one.service_subset, one.namespace_name, one.datacenter, one.peer});
@@ -499,8 +499,9 @@ absl::StatusOr<DiscoveryChain> compile_chain(EntryLookup& lookup, const ChainReq
   if (!mode.empty() && mode != "none" && mode != "local" && mode != "remote") {
     return make_error(ErrorKind::kValidate, "Invalid OverrideMeshGateway.Mode parameter");
   }
-  ReachableEntries entries = collect_reachable(lookup, request.service);
-  return Compiler(entries, request).run();
+  Scratch scratch;
+  ReachableEntries entries = collect_reachable(lookup, request.service, scratch);
+  return Compiler(entries, request, scratch).run();
 }
 
 absl::StatusOr<DiscoveryChain> compile_chain(const EntryMap& entries, const ChainRequest& request) {

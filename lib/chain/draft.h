@@ -2,14 +2,16 @@
 #define CONVERGENCE_LIB_CHAIN_DRAFT_H_
 
 #include <cstdint>
-#include <optional>
+#include <deque>
+#include <memory_resource>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "convergence/chain.h"
-#include "lib/base/text_table.h"
+#include "lib/base/scratch.h"
 #include "lib/chain/reachable.h"
 
 namespace convergence {
@@ -18,34 +20,40 @@ namespace convergence {
 inline constexpr std::string_view kDefaultNamespace = "default";
 inline constexpr std::string_view kDefaultPartition = "default";
 
-// A chain while it is made: nodes and targets are numbers, texts are views into entries, request and `arena`. Nothing
-// is copied before it is known to be part of the answer.
+// A chain while it is made: nodes and targets are numbers, texts are views into entries, request and scratch memory.
+// Nothing is copied before it is known to be part of the answer.
 struct Draft {
   using Number = std::uint32_t;
   static constexpr Number kNone = TextIndex::kNone;
 
+  // Of a split, kCurrent: the leg as configured, a part of `owner`; or what came of merging it with those above it.
+  struct LegDefinition {
+    const Split* stored = nullptr;
+    const Shared<ConfigEntry>* owner = nullptr;
+    const Shared<Split>* merged = nullptr;
+  };
   struct Leg {
     std::int32_t weight = 0;
     Number node = kNone;
-    std::optional<Shared<Split>> definition{};  // kCurrent
+    LegDefinition definition{};
   };
   struct RouteEdge {
-    Shared<Route> definition{};
+    const Route* stored = nullptr;  // null: the catch-all that the compiler adds
     Number node = kNone;
   };
   enum class Type : std::uint8_t { kResolver, kRouter, kSplitter };
   struct Node {
     Type type = Type::kResolver;
     std::string_view name{};
-    std::vector<RouteEdge> routes{};  // of routers
-    std::vector<Leg> legs{};          // of splitters
-    Number target = kNone;            // of resolvers, as are the rest
-    std::vector<Number> failover{};
+    std::span<RouteEdge> routes{};  // of routers
+    std::span<Leg> legs{};          // of splitters
+    Number target = kNone;          // of resolvers, as are the rest
+    std::span<Number> failover{};
     bool is_default = false;
     Duration connect_timeout{0};
     const ServiceResolver* entry = nullptr;  // null: the service has none
     const FailoverPolicy* failover_policy = nullptr;
-    const LoadBalancer* load_balancer = nullptr;  // of splitters too
+    const LoadBalancer* load_balancer = nullptr;  // of splitters
   };
   struct Target {
     std::string_view id{};
@@ -64,9 +72,12 @@ struct Draft {
     const LocalityPriority* locality = nullptr;
   };
 
-  TextArena arena{};
-  std::vector<Node> nodes;
-  std::vector<Target> targets;
+  explicit Draft(Scratch& memory) : scratch(memory), nodes(memory.resource()), targets(memory.resource()) {}
+
+  Scratch& scratch;
+  std::pmr::vector<Node> nodes;
+  std::pmr::vector<Target> targets;
+  std::deque<Shared<Split>> merged{};
   Number start = kNone;
 };
 
@@ -76,7 +87,7 @@ std::vector<std::string> find_circle(const Draft& draft);
 // Splitter legs that lead to a splitter become that one's legs.
 void flatten_splitters(Draft& draft);
 // Which nodes the start node leads to: splitters that were only there to be flattened drop out.
-std::vector<bool> reached_nodes(const Draft& draft);
+std::pmr::vector<bool> reached_nodes(const Draft& draft);
 
 // The value of it all, its maps in the order of their keys. The draft is used up.
 void write_nodes_and_targets(Draft& draft, const ReachableEntries& entries, const ChainRequest& request,

@@ -33,32 +33,48 @@ std::int32_t share(std::int32_t outer, std::int32_t inner) {
   return static_cast<std::int32_t>(std::clamp(std::round(static_cast<double>(scaled)), -2147483647.0, 2147483647.0));
 }
 
+const Split& definition_of(const Leg& leg) {
+  return leg.definition.merged != nullptr ? **leg.definition.merged : *leg.definition.stored;
+}
+
 // discovery-chain.md (b3): of request headers the inner leg has the last word, of response headers the outer one.
-Shared<Split> merge(const Split& outer, const Shared<Split>& inner) {
-  if (says_nothing(outer.request_headers) && says_nothing(outer.response_headers)) return inner;
-  Split out = *inner;
-  out.request_headers = merge_headers(outer.request_headers, inner->request_headers);
-  out.response_headers = merge_headers(inner->response_headers, outer.response_headers);
-  return out;
+Draft::LegDefinition merge(Draft& draft, const Leg& outer, const Leg& inner) {
+  const Split& above = definition_of(outer);
+  if (says_nothing(above.request_headers) && says_nothing(above.response_headers)) return inner.definition;
+  Split out = definition_of(inner);
+  out.request_headers = merge_headers(above.request_headers, out.request_headers);
+  out.response_headers = merge_headers(out.response_headers, above.response_headers);
+  return {nullptr, nullptr, &draft.merged.emplace_back(std::move(out))};
 }
 
 // Replaces the legs that lead to splitters, which are flat already.
 void flatten(Draft& draft, Draft::Node& node) {
-  const auto leads_down = [&](const Leg& leg) { return draft.nodes[leg.node].type == Draft::Type::kSplitter; };
-  if (std::none_of(node.legs.begin(), node.legs.end(), leads_down)) return;
-  std::vector<Leg> legs;
-  for (Leg& leg : node.legs) {
-    if (!leads_down(leg)) {
-      legs.push_back(std::move(leg));
+  const auto below = [&](const Leg& leg) -> std::span<const Leg> {
+    const Draft::Node& next = draft.nodes[leg.node];
+    return next.type == Draft::Type::kSplitter ? next.legs : std::span<const Leg>();
+  };
+  std::size_t size = 0;
+  for (const Leg& leg : node.legs) size += below(leg).empty() ? 1 : below(leg).size();
+  const bool leads_down = std::any_of(node.legs.begin(), node.legs.end(), [&](const Leg& leg) {
+    return draft.nodes[leg.node].type == Draft::Type::kSplitter;
+  });
+  if (!leads_down) return;
+  const std::span<Leg> legs = draft.scratch.array<Leg>(size);
+  std::size_t at = 0;
+  for (const Leg& leg : node.legs) {
+    if (draft.nodes[leg.node].type != Draft::Type::kSplitter) {
+      legs[at++] = leg;
       continue;
     }
-    for (const Leg& inner : draft.nodes[leg.node].legs) {
-      Leg made{share(leg.weight, inner.weight), inner.node, inner.definition};
-      if (leg.definition && inner.definition) made.definition = merge(**leg.definition, *inner.definition);
-      legs.push_back(std::move(made));
+    for (const Leg& inner : below(leg)) {
+      Leg& made = legs[at++];
+      made.weight = share(leg.weight, inner.weight);
+      made.node = inner.node;
+      if (leg.definition.stored != nullptr || leg.definition.merged != nullptr)
+        made.definition = merge(draft, leg, inner);
     }
   }
-  node.legs = std::move(legs);
+  node.legs = legs.first(at);  // a splitter without legs leaves nothing
 }
 
 }  // namespace
@@ -68,28 +84,28 @@ std::vector<std::string> find_circle(const Draft& draft) {
   enum class State : std::uint8_t { kNew, kOnPath, kDone };
   struct Frame {
     Number node;
-    std::vector<Number> open;
+    std::size_t open;  // successors that are not looked at yet: the first so many
   };
-  std::vector<State> states(draft.nodes.size(), State::kNew);
-  std::vector<Frame> path;
+  const auto successors = [](const Draft::Node& node) { return node.routes.size() + node.legs.size(); };
+  const auto successor = [](const Draft::Node& node, std::size_t i) {
+    return i < node.routes.size() ? node.routes[i].node : node.legs[i - node.routes.size()].node;
+  };
+  std::pmr::vector<State> states(draft.nodes.size(), State::kNew, draft.scratch.resource());
+  std::pmr::vector<Frame> path(draft.scratch.resource());
   const auto enter = [&](Number node) {
     states[node] = State::kOnPath;
-    path.push_back({node, {}});
-    each_successor(draft.nodes[node], [&](Number next) {
-      // A resolver leads nowhere.
-      if (draft.nodes[next].type != Draft::Type::kResolver) path.back().open.push_back(next);
-    });
+    path.push_back({node, successors(draft.nodes[node])});
   };
   enter(draft.start);
   while (!path.empty()) {
     Frame& top = path.back();
-    if (top.open.empty()) {
+    if (top.open == 0) {
       states[top.node] = State::kDone;
       path.pop_back();
       continue;
     }
-    const Number next = top.open.back();
-    top.open.pop_back();
+    const Number next = successor(draft.nodes[top.node], --top.open);
+    if (draft.nodes[next].type == Draft::Type::kResolver) continue;  // leads nowhere
     if (states[next] == State::kOnPath) {
       std::vector<std::string> keys;
       for (const Frame& frame : path) keys.push_back(node_key(draft.nodes[frame.node]));
@@ -108,8 +124,8 @@ void flatten_splitters(Draft& draft) {
     Number node;
     std::size_t next = 0;  // leg to look at
   };
-  std::vector<bool> done(draft.nodes.size(), false);
-  std::vector<Frame> path;
+  std::pmr::vector<bool> done(draft.nodes.size(), false, draft.scratch.resource());
+  std::pmr::vector<Frame> path(draft.scratch.resource());
   for (Number root = 0; root < draft.nodes.size(); ++root) {
     if (draft.nodes[root].type != Draft::Type::kSplitter || done[root]) continue;
     path.push_back({root});
@@ -127,9 +143,9 @@ void flatten_splitters(Draft& draft) {
   }
 }
 
-std::vector<bool> reached_nodes(const Draft& draft) {
-  std::vector<bool> reached(draft.nodes.size(), false);
-  std::vector<Number> open = {draft.start};
+std::pmr::vector<bool> reached_nodes(const Draft& draft) {
+  std::pmr::vector<bool> reached(draft.nodes.size(), false, draft.scratch.resource());
+  std::pmr::vector<Number> open({draft.start}, draft.scratch.resource());
   reached[draft.start] = true;
   while (!open.empty()) {
     const Number node = open.back();

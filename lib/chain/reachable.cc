@@ -10,7 +10,12 @@ namespace {
 // Walks from a service to all that its chain may come to: first over splitters, then over resolvers.
 class Walk {
  public:
-  Walk(EntryLookup& lookup, ReachableEntries& out) : lookup_(lookup), out_(out) {}
+  Walk(EntryLookup& lookup, ReachableEntries& out, Scratch& scratch)
+      : lookup_(lookup),
+        out_(out),
+        seen_(scratch.resource()),
+        splits_(scratch.resource()),
+        resolves_(scratch.resource()) {}
 
   std::uint32_t add(std::string_view name) {
     const std::uint32_t known = out_.names.find(name);
@@ -58,9 +63,9 @@ class Walk {
 
   EntryLookup& lookup_;
   ReachableEntries& out_;
-  std::vector<std::uint8_t> seen_;  // by service
-  std::vector<std::uint32_t> splits_;
-  std::vector<std::uint32_t> resolves_;
+  std::pmr::vector<std::uint8_t> seen_;  // by service
+  std::pmr::vector<std::uint32_t> splits_;
+  std::pmr::vector<std::uint32_t> resolves_;
 };
 
 }  // namespace
@@ -75,10 +80,10 @@ const Shared<ConfigEntry>* EntryLookup::find(std::string_view kind, std::string_
   return found == stored_.end() ? nullptr : &found->second;
 }
 
-ReachableEntries collect_reachable(EntryLookup& lookup, std::string_view service) {
-  ReachableEntries out;
+ReachableEntries collect_reachable(EntryLookup& lookup, std::string_view service, Scratch& scratch) {
+  ReachableEntries out(scratch);
   out.proxy_defaults = lookup.find_body<ProxyDefaults>(kProxyDefaults, "global");
-  Walk walk(lookup, out);
+  Walk walk(lookup, out, scratch);
   walk.add(service);
   out.router_entry = lookup.find(kServiceRouter, service);
   if (out.router_entry != nullptr) {

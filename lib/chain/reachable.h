@@ -10,7 +10,7 @@
 
 #include "convergence/chain.h"
 #include "convergence/config_entry.h"
-#include "lib/base/text_table.h"
+#include "lib/base/scratch.h"
 
 namespace convergence {
 
@@ -51,16 +51,18 @@ struct ServiceEntries {
 
 // The entries that may take part in one chain. Views and pointers are into the request and the stored entries.
 struct ReachableEntries {
+  explicit ReachableEntries(Scratch& scratch) : names(scratch), services(scratch.resource()) {}
+
   const ProxyDefaults* proxy_defaults = nullptr;
   const Shared<ConfigEntry>* router_entry = nullptr;
   const ServiceRouter* router = nullptr;
   const std::map<std::string, std::string>* own_meta = nullptr;  // of the service-defaults of the chain's service
   // Names as the references spell them: one that nothing reached has no entries, even where another spelling has.
   TextIndex names;
-  std::vector<ServiceEntries> services;  // by the number of the name
+  std::pmr::vector<ServiceEntries> services;  // by the number of the name
 };
 
-ReachableEntries collect_reachable(EntryLookup& lookup, std::string_view service);
+ReachableEntries collect_reachable(EntryLookup& lookup, std::string_view service, Scratch& scratch);
 
 // Calls visit(name) for the services that the entry names, other than itself; a router names itself too. In the
 // entry's order, repeats and all. Services of a peer are not known here, so failover targets there do not count.

@@ -29,8 +29,9 @@ class Writer {
       : draft_(draft), entries_(entries), request_(request), chain_(chain) {}
 
   void run() {
-    const std::vector<bool> reached = reached_nodes(draft_);
-    std::vector<Number> order;
+    const std::pmr::vector<bool> reached = reached_nodes(draft_);
+    std::pmr::vector<Number> order(draft_.scratch.resource());
+    order.reserve(draft_.nodes.size());
     for (Number node = 0; node < draft_.nodes.size(); ++node) {
       if (reached[node]) order.push_back(node);
     }
@@ -51,7 +52,7 @@ class Writer {
     return join({kTypeNames[static_cast<std::size_t>(named.type)], named.name});
   }
 
-  void write_node(Draft::Node& from, ChainNode& out) {
+  void write_node(const Draft::Node& from, ChainNode& out) const {
     out.name = from.name;
     switch (from.type) {
       case Draft::Type::kRouter:
@@ -63,24 +64,37 @@ class Writer {
     }
   }
 
-  void write_routes(Draft::Node& from, RouterNode& out) {
+  void write_routes(const Draft::Node& from, RouterNode& out) const {
     out.routes.reserve(from.routes.size());
-    for (Draft::RouteEdge& route : from.routes) {
+    for (const Draft::RouteEdge& route : from.routes) {
       ChainRoute& made = out.routes.emplace_back();
-      made.definition = std::move(route.definition);
+      made.definition = route.stored == nullptr ? catch_all() : Shared<Route>(*entries_.router_entry, *route.stored);
       made.next_node = key(route.node);
     }
   }
 
-  void write_splits(Draft::Node& from, SplitterNode& out) {
+  void write_splits(const Draft::Node& from, SplitterNode& out) const {
     if (from.load_balancer != nullptr) out.load_balancer = *from.load_balancer;
     out.splits.reserve(from.legs.size());
-    for (Draft::Leg& leg : from.legs) {
+    for (const Draft::Leg& leg : from.legs) {
       ChainSplit& made = out.splits.emplace_back();
       made.weight = leg.weight;
       made.next_node = key(leg.node);
-      made.definition = std::move(leg.definition);
+      const Draft::LegDefinition& definition = leg.definition;
+      if (definition.merged != nullptr) made.definition = *definition.merged;
+      if (definition.stored != nullptr) made.definition = Shared<Split>(*definition.owner, *definition.stored);
     }
+  }
+
+  // Step 2: what no route takes.
+  Shared<Route> catch_all() const {
+    Route route;
+    route.match.emplace().http.emplace().path_prefix = "/";
+    RouteDestination& destination = route.destination.emplace();
+    destination.service = (*entries_.router_entry)->name;
+    destination.namespace_name = kDefaultNamespace;
+    if (request_.cluster.dialect != Dialect::k1_8) destination.partition = kDefaultPartition;
+    return route;
   }
 
   void write_resolver(const Draft::Node& from, ResolverNode& out) const {
@@ -96,7 +110,8 @@ class Writer {
   }
 
   void write_targets() {
-    std::vector<Number> order;
+    std::pmr::vector<Number> order(draft_.scratch.resource());
+    order.reserve(draft_.targets.size());
     for (Number target = 0; target < draft_.targets.size(); ++target) {
       if (draft_.targets[target].retained) order.push_back(target);
     }

@@ -1,53 +1,56 @@
-#ifndef CONVERGENCE_LIB_BASE_TEXT_TABLE_H_
-#define CONVERGENCE_LIB_BASE_TEXT_TABLE_H_
+#ifndef CONVERGENCE_LIB_BASE_SCRATCH_H_
+#define CONVERGENCE_LIB_BASE_SCRATCH_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <memory_resource>
+#include <span>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace convergence {
 
-// Texts that live as long as the arena, one allocation for many of them.
-class TextArena {
+// Memory for one computation: given out piece by piece, taken back all at once at the end. The first of it lies in the
+// object itself, which belongs on the stack, so that a small computation asks the heap for nothing.
+class Scratch {
  public:
+  Scratch() : memory_(first_.data(), first_.size()) {}
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+
+  std::pmr::memory_resource* resource() { return &memory_; }
+
   // All parts as one text.
   std::string_view join(std::initializer_list<std::string_view> parts) {
     std::size_t size = 0;
     for (std::string_view part : parts) size += part.size();
-    if (left_ < size) grow(size);
-    char* const begin = at_;
+    char* const begin = static_cast<char*>(memory_.allocate(size, 1));
+    char* at = begin;
     for (std::string_view part : parts) {
-      std::memcpy(at_, part.data(), part.size());
-      at_ += part.size();
+      std::memcpy(at, part.data(), part.size());
+      at += part.size();
     }
-    left_ -= size;
     return {begin, size};
   }
 
-  // Takes the text back that was joined last.
-  void forget(std::string_view last) {
-    at_ -= last.size();
-    left_ += last.size();
+  // `size` values, each as T makes itself; nobody destroys them.
+  template <typename T>
+  std::span<T> array(std::size_t size) {
+    static_assert(std::is_trivially_destructible_v<T>);
+    T* const begin = static_cast<T*>(memory_.allocate(size * sizeof(T), alignof(T)));
+    std::uninitialized_value_construct_n(begin, size);
+    return {begin, size};
   }
 
  private:
-  void grow(std::size_t size) {
-    const std::size_t chunk = size > next_ ? size : next_;
-    chunks_.push_back(std::make_unique_for_overwrite<char[]>(chunk));
-    at_ = chunks_.back().get();
-    left_ = chunk;
-    next_ *= 2;
-  }
-
-  std::vector<std::unique_ptr<char[]>> chunks_;
-  char* at_ = nullptr;
-  std::size_t left_ = 0;
-  std::size_t next_ = 512;
+  std::array<std::byte, 4096> first_;
+  std::pmr::monotonic_buffer_resource memory_;
 };
 
 // Numbers texts 0, 1, 2 ... in the order in which they come. The texts are referred to. A few are looked through, more
@@ -56,14 +59,16 @@ class TextIndex {
  public:
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
 
+  explicit TextIndex(Scratch& scratch) : texts_(scratch.resource()), slots_(scratch.resource()) {
+    texts_.reserve(kFew);
+  }
+
   std::uint32_t find(std::string_view text) const {
-    if (slots_.empty()) {
-      for (std::size_t i = 0; i < texts_.size(); ++i) {
-        if (texts_[i] == text) return static_cast<std::uint32_t>(i);
-      }
-      return kNone;
+    if (!slots_.empty()) return slots_[slot_of(text)];
+    for (std::size_t i = 0; i < texts_.size(); ++i) {
+      if (texts_[i] == text) return static_cast<std::uint32_t>(i);
     }
-    return slots_[slot_of(text)];
+    return kNone;
   }
 
   // The text must not be there yet.
@@ -90,10 +95,10 @@ class TextIndex {
     return slot;
   }
 
-  std::vector<std::string_view> texts_;
-  std::vector<std::uint32_t> slots_;
+  std::pmr::vector<std::string_view> texts_;
+  std::pmr::vector<std::uint32_t> slots_;
 };
 
 }  // namespace convergence
 
-#endif  // CONVERGENCE_LIB_BASE_TEXT_TABLE_H_
+#endif  // CONVERGENCE_LIB_BASE_SCRATCH_H_
