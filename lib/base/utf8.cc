@@ -2,26 +2,31 @@
 
 namespace convergence {
 
+std::size_t utf8_length(std::string_view text) {
+  if (text.empty()) return 0;
+  const auto lead = static_cast<unsigned char>(text[0]);
+  const std::size_t length = lead < 0x80   ? 1
+                             : lead < 0xC2 ? 0
+                             : lead < 0xE0 ? 2
+                             : lead < 0xF0 ? 3
+                             : lead < 0xF5 ? 4
+                                           : 0;
+  if (text.size() < length) return 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((static_cast<unsigned char>(text[i]) & 0xC0) != 0x80) return 0;
+  }
+  if (length < 3) return length;
+  // Longer than needed, a half of a pair, or above U+10FFFF.
+  const auto next = static_cast<unsigned char>(text[1]);
+  const bool wrong = (lead == 0xE0 && next < 0xA0) || (lead == 0xED && next > 0x9F) || (lead == 0xF0 && next < 0x90) ||
+                     (lead == 0xF4 && next > 0x8F);
+  return wrong ? 0 : length;
+}
+
 std::optional<std::size_t> invalid_utf8(std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[at]);
-    const std::size_t length = lead < 0x80   ? 1
-                               : lead < 0xC2 ? 0
-                               : lead < 0xE0 ? 2
-                               : lead < 0xF0 ? 3
-                               : lead < 0xF5 ? 4
-                                             : 0;
-    if (length == 0 || text.size() - at < length) return at;
-    for (std::size_t i = 1; i < length; ++i) {
-      if ((static_cast<unsigned char>(text[at + i]) & 0xC0) != 0x80) return at;
-    }
-    if (length > 2) {  // longer than needed, a half of a pair, or above U+10FFFF
-      const auto next = static_cast<unsigned char>(text[at + 1]);
-      if ((lead == 0xE0 && next < 0xA0) || (lead == 0xED && next > 0x9F) || (lead == 0xF0 && next < 0x90) ||
-          (lead == 0xF4 && next > 0x8F)) {
-        return at;
-      }
-    }
+    const std::size_t length = utf8_length(text.substr(at));
+    if (length == 0) return at;
     at += length;
   }
   return std::nullopt;

@@ -8,6 +8,9 @@
 
 namespace convergence {
 
+// How many bytes the first character has; 0 where there is none, or no UTF-8.
+std::size_t utf8_length(std::string_view text);
+
 // Where the first byte stands that is no UTF-8.
 std::optional<std::size_t> invalid_utf8(std::string_view text);
 

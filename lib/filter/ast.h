@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
+
 namespace convergence::filter {
 
 enum class Operator { kEqual, kNotEqual, kIn, kNotIn, kIsEmpty, kIsNotEmpty, kMatches, kNotMatches };
@@ -29,6 +31,9 @@ struct Expression {
 
 // "Service.Meta.version"; an index reads like a member there.
 std::string selector_text(const std::vector<std::string>& selector);
+
+// Consul's prefix to whatever is wrong with a filter, and the detail that all our filter errors carry.
+absl::Status filter_error(std::string_view expression, std::string_view problem, std::size_t offset);
 
 }  // namespace convergence::filter
 

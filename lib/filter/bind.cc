@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <charconv>
 #include <limits>
 #include <utility>
@@ -10,97 +9,11 @@
 #include "convergence/error.h"
 #include "lib/base/go_text.h"
 #include "lib/base/status_macros.h"
-#include "lib/filter/parser.h"
 
 namespace convergence::filter {
 namespace {
 
 using Type = Field::Type;
-
-// Read off the answers of Consul 1.8.7: what it does not list here is "not valid" there too.
-constexpr std::array kMeshGateway = {Field{"Mode", Type::kString, {}}};
-constexpr std::array kExposePath = {
-    Field{"ListenerPort", Type::kInt, {}},     Field{"Path", Type::kString, {}},
-    Field{"LocalPathPort", Type::kInt, {}},    Field{"Protocol", Type::kString, {}},
-    Field{"ParsedFromCheck", Type::kBool, {}},
-};
-constexpr std::array kExpose = {Field{"Checks", Type::kBool, {}}, Field{"Paths", Type::kStructList, kExposePath}};
-constexpr std::array kUpstream = {
-    Field{"DestinationType", Type::kString, {}},       Field{"DestinationNamespace", Type::kString, {}},
-    Field{"DestinationName", Type::kString, {}},       Field{"Datacenter", Type::kString, {}},
-    Field{"LocalBindAddress", Type::kString, {}},      Field{"LocalBindPort", Type::kInt, {}},
-    Field{"MeshGateway", Type::kStruct, kMeshGateway},
-};
-constexpr std::array kProxy = {
-    Field{"DestinationServiceName", Type::kString, {}},
-    Field{"DestinationServiceID", Type::kString, {}},
-    Field{"LocalServiceAddress", Type::kString, {}},
-    Field{"LocalServicePort", Type::kInt, {}},
-    Field{"Upstreams", Type::kStructList, kUpstream},
-    Field{"MeshGateway", Type::kStruct, kMeshGateway},
-    Field{"Expose", Type::kStruct, kExpose},
-};
-constexpr std::array kConnect = {Field{"Native", Type::kBool, {}}};
-constexpr std::array kWeights = {Field{"Passing", Type::kInt, {}}, Field{"Warning", Type::kInt, {}}};
-constexpr std::array kServiceAddress = {Field{"Address", Type::kString, {}}, Field{"Port", Type::kInt, {}}};
-constexpr std::array kNode = {
-    Field{"ID", Type::kString, {}},
-    Field{"Node", Type::kString, {}},
-    Field{"Address", Type::kString, {}},
-    Field{"Datacenter", Type::kString, {}},
-    Field{"TaggedAddresses", Type::kStringMap, {}},
-    Field{"Meta", Type::kStringMap, {}},
-};
-constexpr std::array kService = {
-    Field{"Kind", Type::kString, {}},          Field{"ID", Type::kString, {}},
-    Field{"Service", Type::kString, {}},       Field{"Tags", Type::kStringList, {}},
-    Field{"Address", Type::kString, {}},       Field{"TaggedAddresses", Type::kStructMap, kServiceAddress},
-    Field{"Meta", Type::kStringMap, {}},       Field{"Port", Type::kInt, {}},
-    Field{"Weights", Type::kStruct, kWeights}, Field{"EnableTagOverride", Type::kBool, {}},
-    Field{"Proxy", Type::kStruct, kProxy},     Field{"Connect", Type::kStruct, kConnect},
-};
-constexpr std::array kCheck = {
-    Field{"Node", Type::kString, {}},
-    Field{"CheckID", Type::kString, {}},
-    Field{"Name", Type::kString, {}},
-    Field{"Status", Type::kString, {}},
-    Field{"Notes", Type::kString, {}},
-    Field{"Output", Type::kString, {}},
-    Field{"ServiceID", Type::kString, {}},
-    Field{"ServiceName", Type::kString, {}},
-    Field{"ServiceTags", Type::kStringList, {}},
-    Field{"Type", Type::kString, {}},
-};
-constexpr std::array kRow = {
-    Field{"Node", Type::kStruct, kNode},
-    Field{"Service", Type::kStruct, kService},
-    Field{"Checks", Type::kStructList, kCheck},
-};
-constexpr Field kHealthRow = {"", Type::kStruct, kRow};
-constexpr Field kMapValue = {"", Type::kString, {}};
-constexpr Field kServiceAddressValue = {"", Type::kStruct, kServiceAddress};
-
-const Field* member_of(const Field& field, std::string_view name) {
-  for (const Field& member : field.members) {
-    if (member.name == name) return &member;
-  }
-  return nullptr;
-}
-
-// The field that a step named `name` leads to from `field`, or null.
-const Field* below(const Field& field, std::string_view name) {
-  switch (field.type) {
-    case Type::kStruct:
-    case Type::kStructList:
-      return member_of(field, name);
-    case Type::kStringMap:
-      return &kMapValue;
-    case Type::kStructMap:
-      return &kServiceAddressValue;
-    default:
-      return nullptr;
-  }
-}
 
 bool supports(Type type, Operator op) {
   switch (op) {
@@ -200,7 +113,7 @@ std::optional<std::string> coerce(const Expression& from, Match& match) {
   match.text = from.value;
   const std::string quoted = go_quote(from.value);
   const std::string where =
-      fmt::format("Failed to coerce value {} for selector \"{}\": strconv", quoted, selector_text(from.selector));
+      fmt::format("Failed to coerce value {} for selector {}: strconv", quoted, go_quote(selector_text(from.selector)));
   if (match.type == Type::kInt) {
     auto number = parse_int(from.value);
     if (auto* problem = std::get_if<NumberProblem>(&number)) {
@@ -220,25 +133,27 @@ std::optional<std::string> coerce(const Expression& from, Match& match) {
   return std::nullopt;
 }
 
-absl::StatusOr<Match> bind_match(std::string_view text, const Expression& expression) {
+absl::StatusOr<Match> bind_match(std::string_view text, const Expression& expression, const Field& row) {
   Match match;
-  const Field* field = &kHealthRow;
+  const Field* field = &row;
   std::vector<std::string> walked;
   for (const std::string& name : expression.selector) {
     walked.push_back(name);
     const bool in_map = field->type == Type::kStringMap || field->type == Type::kStructMap;
     field = below(*field, name);
     if (!field) {
-      return filter_error(text, fmt::format("Selector \"{}\" is not valid", selector_text(walked)), expression.offset);
+      return filter_error(text, fmt::format("Selector {} is not valid", go_quote(selector_text(walked))),
+                          expression.offset);
     }
+    if (field->column != Column::kNone) match.column = field->column;
     match.path.push_back(Step{field, name, in_map});
   }
   match.type = field->type;
   match.op = expression.op;
   if (!supports(match.type, match.op)) {
     return filter_error(text,
-                        fmt::format("Invalid match operator \"{}\" for selector \"{}\"", to_string(match.op),
-                                    selector_text(expression.selector)),
+                        fmt::format("Invalid match operator \"{}\" for selector {}", to_string(match.op),
+                                    go_quote(selector_text(expression.selector))),
                         expression.offset);
   }
   if (auto problem = coerce(expression, match)) return filter_error(text, *problem, expression.offset);
@@ -247,18 +162,16 @@ absl::StatusOr<Match> bind_match(std::string_view text, const Expression& expres
 
 }  // namespace
 
-const Field& health_row() { return kHealthRow; }
-
-absl::StatusOr<Bound> bind(std::string_view text, const Expression& expression) {
+absl::StatusOr<Bound> bind(std::string_view text, const Expression& expression, const Field& row) {
   Bound bound;
   bound.kind = expression.kind;
   if (expression.kind == Expression::Kind::kMatch) {
-    CVG_ASSIGN_OR_RETURN(bound.match, bind_match(text, expression));
+    CVG_ASSIGN_OR_RETURN(bound.match, bind_match(text, expression, row));
     return bound;
   }
   for (const ExpressionPtr& part : {expression.left, expression.right}) {
     if (!part) continue;
-    CVG_ASSIGN_OR_RETURN(Bound one, bind(text, *part));
+    CVG_ASSIGN_OR_RETURN(Bound one, bind(text, *part, row));
     bound.parts.push_back(std::move(one));
   }
   return bound;

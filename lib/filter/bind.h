@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,19 +10,9 @@
 #include "absl/status/statusor.h"
 #include "lib/base/regex.h"
 #include "lib/filter/ast.h"
+#include "lib/filter/fields.h"
 
 namespace convergence::filter {
-
-// The members of a row of /v1/health/service that Consul 1.8 lets a filter speak of, and their types.
-struct Field {
-  enum class Type { kString, kInt, kBool, kStringList, kStringMap, kStruct, kStructList, kStructMap };
-  std::string_view name;
-  Type type = Type::kString;
-  std::span<const Field> members;  // of structs, and of the structs in lists and maps
-};
-
-// The row as a whole.
-const Field& health_row();
 
 // One step of a selector down from the row.
 struct Step {
@@ -36,6 +25,7 @@ struct Step {
 struct Match {
   std::vector<Step> path;
   Field::Type type = Field::Type::kString;  // of what the path leads to
+  Column column = Column::kNone;            // where values have it, if the row is one of health
   Operator op = Operator::kEqual;
   std::string text;
   std::int64_t number = 0;
@@ -50,7 +40,7 @@ struct Bound {
 };
 
 // INVALID_ARGUMENT kind "filter" with Consul's text.
-absl::StatusOr<Bound> bind(std::string_view text, const Expression& expression);
+absl::StatusOr<Bound> bind(std::string_view text, const Expression& expression, const Field& row);
 
 }  // namespace convergence::filter
 

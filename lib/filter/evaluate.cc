@@ -45,15 +45,6 @@ bool test(const Match& match, const std::vector<std::string>& list) {
   return verdict(match.op, std::find(list.begin(), list.end(), match.text) != list.end());
 }
 
-bool test(const Match& match, Path rest, const std::map<std::string, std::string>& map) {
-  if (!rest.empty()) {
-    auto found = map.find(rest.front().key);
-    return found == map.end() ? absent(match.op) : test(match, std::string_view(found->second));
-  }
-  if (is_emptiness(match.op)) return verdict(match.op, map.empty());
-  return verdict(match.op, map.contains(match.text));
-}
-
 // ---- JSON
 
 std::string_view text_of(const Json* json) {
@@ -104,17 +95,6 @@ bool test(const Match& match, Path rest, const Json* json, Type type) {
 
 // ---- values
 
-bool test(const Match& match, Path rest, const Node& node) {
-  const std::string_view name = rest.front().key;
-  rest = rest.subspan(1);
-  if (name == "Meta") return test(match, rest, node.meta);
-  if (name == "TaggedAddresses") return test(match, rest, node.tagged_addresses);
-  if (name == "Node") return test(match, std::string_view(node.name));
-  if (name == "Address") return test(match, std::string_view(node.address));
-  if (name == "Datacenter") return test(match, std::string_view(node.datacenter));
-  return test(match, std::string_view(node.id));
-}
-
 const Json* find_member(const Json::Object& object, std::string_view name) {
   for (const Json::Member& member : object) {
     if (member.name == name) return &member.value;
@@ -122,51 +102,93 @@ const Json* find_member(const Json::Object& object, std::string_view name) {
   return nullptr;
 }
 
-bool test(const Match& match, Path rest, const ServiceInstance& instance) {
-  const Step& step = rest.front();
-  const std::string_view name = step.key;
-  rest = rest.subspan(1);
-  if (name == "Meta") return test(match, rest, instance.meta);
-  if (name == "Tags") return test(match, instance.tags);
-  if (name == "ID") return test(match, std::string_view(instance.id));
-  if (name == "Service") return test(match, std::string_view(instance.service));
-  if (name == "Address") return test(match, std::string_view(instance.address));
-  if (name == "Kind") return test(match, std::string_view(instance.kind));
-  if (name == "Port") return test(match, std::int64_t{instance.port});
-  if (name == "EnableTagOverride") return test(match, instance.enable_tag_override);
-  if (name == "Weights") {
-    const bool passing = rest.front().key == "Passing";
-    return test(match, std::int64_t{passing ? instance.weights.passing : instance.weights.warning});
+// Of a map: what follows the map's own name in the selector.
+bool test_labels(const Match& match, const std::map<std::string, std::string>& map) {
+  if (match.type == Type::kString) {
+    const auto found = map.find(match.path.back().key);
+    return found == map.end() ? absent(match.op) : test(match, std::string_view(found->second));
   }
-  // Proxy, Connect and TaggedAddresses are kept as they came.
-  return test(match, rest, find_member(instance.unknown, name), step.field->type);
+  if (is_emptiness(match.op)) return verdict(match.op, map.empty());
+  return verdict(match.op, map.contains(match.text));
 }
 
-bool test(const Match& match, Path rest, const HealthCheck& check) {
-  const std::string_view name = rest.front().key;
-  if (name == "Status") return test(match, to_string(check.status));
-  if (name == "CheckID") return test(match, std::string_view(check.id));
-  if (name == "Name") return test(match, std::string_view(check.name));
-  if (name == "Node") return test(match, std::string_view(check.node));
-  if (name == "Notes") return test(match, std::string_view(check.notes));
-  if (name == "Output") return test(match, std::string_view(check.output));
-  if (name == "ServiceID") return test(match, std::string_view(check.service_id));
-  if (name == "ServiceName") return test(match, std::string_view(check.service_name));
-  if (name == "ServiceTags") return test(match, check.service_tags);
-  return test(match, std::string_view(check.type));
+bool test_check(const Match& match, const HealthCheck& check) {
+  switch (match.column) {
+    case Column::kCheckNode:
+      return test(match, check.node);
+    case Column::kCheckId:
+      return test(match, check.id);
+    case Column::kCheckName:
+      return test(match, check.name);
+    case Column::kCheckStatus:
+      return test(match, to_string(check.status));
+    case Column::kCheckNotes:
+      return test(match, check.notes);
+    case Column::kCheckOutput:
+      return test(match, check.output);
+    case Column::kCheckServiceId:
+      return test(match, check.service_id);
+    case Column::kCheckServiceName:
+      return test(match, check.service_name);
+    case Column::kCheckServiceTags:
+      return test(match, check.service_tags);
+    default:
+      return test(match, check.type);
+  }
 }
 
-bool evaluate_match(const Match& match, const InstanceState& instance, const NodeState& node) {
-  const std::string_view root = match.path.front().key;
-  const Path rest = Path(match.path).subspan(1);
-  if (root == "Service") return test(match, rest, instance.instance);
-  if (root == "Node") return test(match, rest, node.node);
-  if (rest.empty()) return verdict(match.op, instance.checks.empty() && node.checks.empty());
-  auto any = [&](const std::vector<HealthCheck>& checks) {
-    return std::any_of(checks.begin(), checks.end(),
-                       [&](const HealthCheck& check) { return test(match, rest, check); });
+bool test_any_check(const Match& match, const InstanceState& instance, const NodeState& node) {
+  const auto any = [&](const std::vector<HealthCheck>& checks) {
+    return std::any_of(checks.begin(), checks.end(), [&](const auto& check) { return test_check(match, check); });
   };
   return any(node.checks) || any(instance.checks);
+}
+
+bool test(const Match& match, const InstanceState& state, const NodeState& node_state) {
+  const ServiceInstance& service = state.instance;
+  const Node& node = node_state.node;
+  switch (match.column) {
+    case Column::kNodeId:
+      return test(match, node.id);
+    case Column::kNodeName:
+      return test(match, node.name);
+    case Column::kNodeAddress:
+      return test(match, node.address);
+    case Column::kNodeDatacenter:
+      return test(match, node.datacenter);
+    case Column::kNodeTaggedAddresses:
+      return test_labels(match, node.tagged_addresses);
+    case Column::kNodeMeta:
+      return test_labels(match, node.meta);
+    case Column::kServiceKind:
+      return test(match, service.kind);
+    case Column::kServiceId:
+      return test(match, service.id);
+    case Column::kServiceName:
+      return test(match, service.service);
+    case Column::kServiceTags:
+      return test(match, service.tags);
+    case Column::kServiceAddress:
+      return test(match, service.address);
+    case Column::kServiceMeta:
+      return test_labels(match, service.meta);
+    case Column::kServicePort:
+      return test(match, std::int64_t{service.port});
+    case Column::kServicePassing:
+      return test(match, std::int64_t{service.weights.passing});
+    case Column::kServiceWarning:
+      return test(match, std::int64_t{service.weights.warning});
+    case Column::kServiceEnableTagOverride:
+      return test(match, service.enable_tag_override);
+    case Column::kServiceUnknown: {
+      const Step& member = match.path[1];  // behind "Service"
+      return test(match, Path(match.path).subspan(2), find_member(service.unknown, member.key), member.field->type);
+    }
+    case Column::kChecks:
+      return verdict(match.op, state.checks.empty() && node_state.checks.empty());
+    default:
+      return test_any_check(match, state, node_state);
+  }
 }
 
 template <typename Leaf>
@@ -187,7 +209,7 @@ bool evaluate_tree(const Bound& bound, const Leaf& leaf) {
 }  // namespace
 
 bool evaluate(const Bound& bound, const InstanceState& instance, const NodeState& node) {
-  return evaluate_tree(bound, [&](const Match& match) { return evaluate_match(match, instance, node); });
+  return evaluate_tree(bound, [&](const Match& match) { return test(match, instance, node); });
 }
 
 bool evaluate(const Bound& bound, const Json& row) {

@@ -11,9 +11,6 @@ namespace convergence::filter {
 // INVALID_ARGUMENT kind "filter", with the text that Consul answers and in the detail "offset".
 absl::StatusOr<ExpressionPtr> parse(std::string_view text);
 
-// Consul's prefix to whatever is wrong with a filter, and the detail that all our filter errors carry.
-absl::Status filter_error(std::string_view expression, std::string_view problem, std::size_t offset);
-
 }  // namespace convergence::filter
 
 #endif  // CONVERGENCE_LIB_FILTER_PARSER_H_

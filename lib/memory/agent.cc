@@ -138,16 +138,30 @@ HttpResponse agent_members(Store& store, const Call& call) {
 }
 
 HttpResponse agent_services(Store& store, const Call& call) {
-  if (auto refusal = filter_not_here(call)) return *refusal;
+  Filter filter;
+  if (auto refusal = read_filter(call, RowKind::kService, filter)) return *refusal;
   Json::Object out;
-  for (const auto& [id, service] : store.state().agent_services) out.push_back({id, agent_service_row(service)});
+  for (const auto& [id, service] : store.state().agent_services) {
+    Json row = agent_service_row(service);
+    if (wanted(filter, row)) out.push_back({id, std::move(row)});
+  }
   return json_answer(call, std::move(out));
 }
 
 HttpResponse agent_checks(Store& store, const Call& call) {
-  if (auto refusal = filter_not_here(call)) return *refusal;
+  const absl::StatusOr<Filter> filter = Filter::parse(call.query.get("filter"), RowKind::kCheck);
+  if (!filter.ok()) return server_error(std::string(filter.status().message()));
+  // Here the server looks at selectors check by check, and complains of them without the usual words before.
+  const absl::Status status = filter->check();
+  if (!status.ok() && !store.state().agent_checks.empty()) {
+    constexpr std::string_view kUsual = "Failed to create boolean expression evaluator: ";
+    return server_error(std::string(status.message()).substr(kUsual.size()));
+  }
   Json::Object out;
-  for (const auto& [id, check] : store.state().agent_checks) out.push_back({id, agent_check_row(check.check)});
+  for (const auto& [id, check] : store.state().agent_checks) {
+    Json row = agent_check_row(check.check);
+    if (wanted(*filter, row)) out.push_back({id, std::move(row)});
+  }
   return json_answer(call, std::move(out));
 }
 

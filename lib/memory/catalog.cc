@@ -115,8 +115,20 @@ Json services_of(const State& state, const Labels& labels) {
   return out;
 }
 
-Read read_node(const State& state, const Call& call, Json (*services)(const State&, const std::string&)) {
+Json::Array services_of_node(const State& state, const std::string& node, const Filter& filter) {
+  Json::Array out;
+  for (auto it = state.services.lower_bound({node, ""}); it != state.services.end() && it->first.first == node; ++it) {
+    Json row = service_row(it->second);
+    if (wanted(filter, row)) out.push_back(std::move(row));
+  }
+  return out;
+}
+
+// `shape` makes of a node's services what the answer has for them.
+Read read_node(const State& state, const Call& call, Json (*shape)(Json::Array services)) {
   if (call.rest.empty()) return refuse(bad_request("Missing node name"));
+  Filter filter;
+  if (auto refusal = read_filter(call, RowKind::kService, filter)) return refuse(*refusal);
   const MemoryNode* node = find_node(state, call.rest);
   if (node == nullptr) node = find_node_by_id(state, call.rest);
   Read read;
@@ -126,17 +138,11 @@ Read read_node(const State& state, const Call& call, Json (*services)(const Stat
     return read;
   }
   read.index = max_index(state, {kNodeTable, kServiceTable});
-  read.answer = [&state, &call, node, services] {
-    return json_answer(call, Json::Object{{"Node", node_row(*node)}, {"Services", services(state, lower(node->name))}});
+  read.answer = [&state, &call, node, shape, filter] {
+    return json_answer(call, Json::Object{{"Node", node_row(*node)},
+                                          {"Services", shape(services_of_node(state, lower(node->name), filter))}});
   };
   return read;
-}
-
-template <typename One>
-void each_service_of(const State& state, const std::string& node, const One& one) {
-  for (auto it = state.services.lower_bound({node, ""}); it != state.services.end() && it->first.first == node; ++it) {
-    one(it->second);
-  }
 }
 
 }  // namespace
@@ -188,15 +194,18 @@ HttpResponse list_datacenters(Store& store, const Call& call) {
 }
 
 Read list_nodes(const State& state, const Call& call) {
+  Filter filter;
+  if (auto refusal = read_filter(call, RowKind::kNode, filter)) return refuse(*refusal);
   Read read;
-  if (auto refusal = filter_not_here(call)) return refuse(*refusal);
   read.index = table_index(state, kNodeTable);
   read.names = {std::string(kNodeTable)};
-  read.answer = [&state, &call] {
+  read.answer = [&state, &call, filter] {
     const Labels labels{wanted_labels(call)};
     Json::Array rows;
     for (const auto& [name, node] : state.nodes) {
-      if (labels.match(node)) rows.push_back(node_row(node));
+      if (!labels.match(node)) continue;
+      Json row = node_row(node);
+      if (wanted(filter, row)) rows.push_back(std::move(row));
     }
     return json_answer(call, std::move(rows));
   };
@@ -204,8 +213,7 @@ Read list_nodes(const State& state, const Call& call) {
 }
 
 Read list_services(const State& state, const Call& call) {
-  Read read;
-  if (auto refusal = filter_not_here(call)) return refuse(*refusal);
+  Read read;  // the server passes over a ?filter here
   read.names = {std::string(kServiceTable)};
   read.index = table_index(state, kServiceTable);
   if (call.query.has("node-meta")) {
@@ -218,12 +226,14 @@ Read list_services(const State& state, const Call& call) {
 
 Read read_catalog_service(const State& state, const Call& call) {
   if (call.rest.empty()) return refuse(bad_request("Missing service name"));
-  if (auto refusal = filter_not_here(call)) return refuse(*refusal);
+  Filter filter;
+  if (auto refusal = read_filter(call, RowKind::kCatalogService, filter)) return refuse(*refusal);
   Read read = watch_service(state, call.rest, false);
-  read.answer = [&state, &call] {
+  read.answer = [&state, &call, filter] {
     Json::Array rows;
     each_instance(state, call, [&](const MemoryNode& node, const MemoryService& service) {
-      rows.push_back(catalog_service_row(node, service));
+      Json row = catalog_service_row(node, service);
+      if (wanted(filter, row)) rows.push_back(std::move(row));
     });
     return json_answer(call, std::move(rows));
   };
@@ -231,10 +241,9 @@ Read read_catalog_service(const State& state, const Call& call) {
 }
 
 Read read_catalog_node(const State& state, const Call& call) {
-  if (auto refusal = filter_not_here(call)) return refuse(*refusal);
-  return read_node(state, call, [](const State& all, const std::string& node) -> Json {
+  return read_node(state, call, [](Json::Array services) -> Json {
     std::map<std::string, Json> by_id;
-    each_service_of(all, node, [&](const MemoryService& one) { by_id.emplace(one.id, service_row(one)); });
+    for (Json& row : services) by_id.emplace(*row.find("ID")->as_string(), std::move(row));
     Json::Object out;
     for (auto& [id, row] : by_id) out.push_back({id, std::move(row)});
     return out;
@@ -242,12 +251,7 @@ Read read_catalog_node(const State& state, const Call& call) {
 }
 
 Read read_node_services(const State& state, const Call& call) {
-  if (auto refusal = filter_not_here(call)) return refuse(*refusal);
-  return read_node(state, call, [](const State& all, const std::string& node) -> Json {
-    Json::Array out;
-    each_service_of(all, node, [&](const MemoryService& one) { out.push_back(service_row(one)); });
-    return out;
-  });
+  return read_node(state, call, [](Json::Array services) -> Json { return services; });
 }
 
 }  // namespace convergence::memory

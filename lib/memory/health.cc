@@ -39,21 +39,11 @@ std::optional<HttpResponse> read_health_query(const Call& call, HealthQuery& out
       return bad_request("Invalid value for ?passing");
     }
   }
-  absl::StatusOr<Filter> filter = Filter::parse(call.query.get("filter"));
-  if (!filter.ok()) {
-    return server_error(std::string(filter.status().message()));
-  }
-  // A selector that no row has is refused also where there is no row.
-  if (const absl::StatusOr<bool> known = filter->matches(InstanceState{}, NodeState{}); !known.ok()) {
-    return server_error(std::string(known.status().message()));
-  }
-  out.filter = *std::move(filter);
-  return std::nullopt;
+  return read_filter(call, RowKind::kHealth, out.filter);
 }
 
 HttpResponse answer_health(const State& state, const Call& call, const HealthQuery& query) {
   Json::Array rows;
-  std::string failure;
   each_instance(state, call, [&](const MemoryNode& node, const MemoryService& service) {
     std::vector<const MemoryCheck*> checks;
     checks_of(state, {lower(node.name), ""}, checks);
@@ -66,32 +56,25 @@ HttpResponse answer_health(const State& state, const Call& call, const HealthQue
     for (const MemoryCheck* check : checks) check_rows.push_back(check_row(*check));
     Json row =
         Json::Object{{"Node", node_row(node)}, {"Service", service_row(service)}, {"Checks", std::move(check_rows)}};
-    if (!query.filter.text().empty()) {
-      const absl::StatusOr<bool> matches = query.filter.matches(row);
-      if (!matches.ok()) failure = std::string(matches.status().message());
-      if (!matches.ok() || !*matches) return;
-    }
-    rows.push_back(std::move(row));
+    if (wanted(query.filter, row)) rows.push_back(std::move(row));
   });
-  if (!failure.empty()) {
-    return server_error(std::move(failure));
-  }
   return json_answer(call, std::move(rows));
 }
 
 template <typename Which>
 Read read_checks(const State& state, const Call& call, const Which& which) {
-  if (auto refusal = filter_not_here(call)) return refuse(*refusal);
+  Filter filter;
+  if (auto refusal = read_filter(call, RowKind::kCheck, filter)) return refuse(*refusal);
   Read read;
   read.index = table_index(state, kCheckTable);
   read.names = {std::string(kCheckTable)};
-  read.answer = [&state, &call, which] {
-    const auto wanted = wanted_labels(call);
+  read.answer = [&state, &call, which, filter] {
+    const auto labels = wanted_labels(call);
     Json::Array rows;
     for (const auto& [key, check] : state.checks) {
-      if (which(key.first, check) && match_labels(state.nodes.at(key.first).meta, wanted)) {
-        rows.push_back(check_row(check));
-      }
+      if (!which(key.first, check) || !match_labels(state.nodes.at(key.first).meta, labels)) continue;
+      Json row = check_row(check);
+      if (wanted(filter, row)) rows.push_back(std::move(row));
     }
     return json_answer(call, std::move(rows));
   };
@@ -151,10 +134,15 @@ Read watch_service(const State& state, const std::string& service, bool checks) 
   return read;
 }
 
-std::optional<HttpResponse> filter_not_here(const Call& call) {
-  if (call.query.get("filter").empty()) return std::nullopt;
-  return text_answer(501, fmt::format("the embedded Consul does not implement ?filter on {}", call.path));
+std::optional<HttpResponse> read_filter(const Call& call, RowKind kind, Filter& out) {
+  const absl::StatusOr<Filter> filter = Filter::parse(call.query.get("filter"), kind);
+  const absl::Status status = filter.ok() ? filter->check() : filter.status();
+  if (!status.ok()) return server_error(std::string(status.message()));
+  out = *filter;
+  return std::nullopt;
 }
+
+bool wanted(const Filter& filter, const Json& row) { return filter.matches(row).value_or(false); }
 
 Read read_health_service(const State& state, const Call& call) {
   if (call.rest.empty()) return refuse(bad_request("Missing service name"));

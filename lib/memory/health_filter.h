@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "convergence/filter.h"
 #include "lib/memory/endpoint.h"
 
 namespace convergence::memory {
@@ -25,8 +26,11 @@ void each_instance(const State& state, const Call& call,
 // its last instance, or of the tables while no service has. `checks`: health, not catalog.
 Read watch_service(const State& state, const std::string& service, bool checks);
 
-// ?filter on rows that lib/filter does not know is refused, not ignored.
-std::optional<HttpResponse> filter_not_here(const Call& call);
+// ?filter for rows of this kind into `out`, or the server's refusal: of a selector that no row has also where there is
+// no row.
+std::optional<HttpResponse> read_filter(const Call& call, RowKind kind, Filter& out);
+// Of a filter from read_filter.
+bool wanted(const Filter& filter, const Json& row);
 
 }  // namespace convergence::memory
 

@@ -22,6 +22,7 @@
 #include "tests/support/consul_server.h"
 #include "tests/support/entry_generator.h"
 #include "tests/support/status_check.h"
+#include "tests/support/test_json.h"
 #include "tests/unit/chain/situations.h"
 
 namespace convergence::test {

@@ -262,7 +262,7 @@ TEST_CASE("the tables of the unit test get the same answers from a real server")
   Pair pair;
   for (const std::vector<ExchangeCase>& cases :
        {memory_kv_cases(), memory_session_cases(), memory_txn_cases(), memory_catalog_cases(), memory_health_cases(),
-        memory_agent_cases(), memory_config_cases(), memory_router_cases()}) {
+        memory_filter_cases(), memory_agent_cases(), memory_config_cases(), memory_router_cases()}) {
     for (const ExchangeCase& one : cases) {
       CAPTURE(std::string(one.name));
       for (const Exchange& exchange : one.exchanges) {

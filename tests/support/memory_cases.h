@@ -22,6 +22,7 @@ std::vector<ExchangeCase> memory_session_cases();
 std::vector<ExchangeCase> memory_txn_cases();
 std::vector<ExchangeCase> memory_catalog_cases();
 std::vector<ExchangeCase> memory_health_cases();
+std::vector<ExchangeCase> memory_filter_cases();
 std::vector<ExchangeCase> memory_agent_cases();
 std::vector<ExchangeCase> memory_config_cases();
 // Paths, methods and parameters. The answers that are ours alone are in the second list.

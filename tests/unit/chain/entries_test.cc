@@ -10,6 +10,7 @@
 #include "convergence/codec.h"
 #include "lib/chain/graph_check.h"
 #include "tests/support/status_check.h"
+#include "tests/support/test_json.h"
 #include "tests/unit/chain/situations.h"
 
 namespace convergence {

@@ -1,12 +1,10 @@
 #include "tests/unit/chain/situations.h"
 
-#include <fstream>
-#include <iterator>
 #include <utility>
 
 #include "convergence/codec.h"
-#include "convergence/error.h"
 #include "lib/base/status_macros.h"
+#include "tests/support/test_json.h"
 
 namespace convergence::test {
 namespace {
@@ -26,12 +24,6 @@ absl::StatusOr<ChainOverrides> overrides_from_json(const Json& json) {
   }
   if (const Json* gateway = json.find("OverrideMeshGateway")) out.mesh_gateway_mode = text_of(*gateway, "Mode");
   return out;
-}
-
-absl::StatusOr<Json> read_test_json(const std::string& path) {
-  std::ifstream file(std::string(CONVERGENCE_SOURCE_DIR "/tests/") + path, std::ios::binary);
-  if (!file) return make_error(ErrorKind::kNotFound, path + ": cannot be opened; is the source tree whole?");
-  return parse_json(std::string(std::istreambuf_iterator<char>(file), {}), path);
 }
 
 namespace {

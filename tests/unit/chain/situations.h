@@ -30,9 +30,6 @@ absl::StatusOr<std::vector<Situation>> read_current_situations();
 // The body of a POST to /v1/discovery-chain.
 absl::StatusOr<ChainOverrides> overrides_from_json(const Json& json);
 
-// A file below tests/, whole.
-absl::StatusOr<Json> read_test_json(const std::string& path);
-
 }  // namespace convergence::test
 
 #endif  // CONVERGENCE_TESTS_UNIT_CHAIN_SITUATIONS_H_

@@ -2,12 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
-#include <sstream>
+#include <cstdlib>
 
 #include "lib/filter/unquote.h"
+#include "tests/support/filter_generator.h"
 #include "tests/support/health_rows.h"
 #include "tests/support/status_check.h"
+#include "tests/support/test_json.h"
 
 namespace convergence {
 namespace {
@@ -15,10 +16,7 @@ namespace {
 // What a Consul 1.8.7 answered to each of these filters, and the rows that it answered them about.
 const Json& capture() {
   static const Json json = [] {
-    std::ifstream file(CONVERGENCE_SOURCE_DIR "/tests/unit/filter/consul_1_8_7.json");
-    std::stringstream text;
-    text << file.rdbuf();
-    auto parsed = parse_json(text.str(), "consul_1_8_7.json");
+    auto parsed = test::read_test_json("unit/filter/consul_1_8_7.json");
     REQUIRE_OK(parsed);
     return *std::move(parsed);
   }();
@@ -156,6 +154,87 @@ TEST_CASE("filter_rows keeps the order and the rows whole") {
   }
   REQUIRE(expected.size() == 2);
   CHECK(*kept == expected);
+}
+
+TEST_CASE("each kind of row has the selectors that Consul 1.8.7 lets a filter speak of there") {
+  struct Row {
+    RowKind kind;
+    const char* expression;
+    const char* row;
+    const char* expected;  // "true", "false" or the end of the complaint
+  };
+  const Row rows[] = {
+      {RowKind::kNode, "Node == n1", R"({"Node":"n1"})", "true"},
+      {RowKind::kNode, "Meta.zone == a and TaggedAddresses.lan matches `^10`",
+       R"({"Meta":{"zone":"a"},"TaggedAddresses":{"lan":"10.0.0.1"}})", "true"},
+      {RowKind::kNode, "Node.Node == n1", "{}", "Selector \"Node.Node\" is not valid"},
+      {RowKind::kNode, "NodeMeta.zone == a", "{}", "Selector \"NodeMeta\" is not valid"},
+      {RowKind::kCatalogService, "NodeMeta.zone == a and ServiceMeta.version == v2",
+       R"({"NodeMeta":{"zone":"a"},"ServiceMeta":{"version":"v2"}})", "true"},
+      {RowKind::kCatalogService, "ServiceTags contains a or ServicePort == 80",
+       R"({"ServiceTags":["b"],"ServicePort":80})", "true"},
+      {RowKind::kCatalogService, "ServiceTaggedAddresses.lan.Port == 7",
+       R"({"ServiceTaggedAddresses":{"lan":{"Port":8}}})", "false"},
+      {RowKind::kCatalogService, "ServiceProxy.Upstreams.DestinationName == db",
+       R"({"ServiceProxy":{"Upstreams":[{"DestinationName":"api"},{"DestinationName":"db"}]}})", "true"},
+      {RowKind::kCatalogService, "Service.Port == 80", "{}", "Selector \"Service\" is not valid"},
+      {RowKind::kService, "Tags contains a and Weights.Passing == 2", R"({"Tags":["a"],"Weights":{"Passing":2}})",
+       "true"},
+      {RowKind::kService, "Connect.Native == true", "{}", "false"},
+      {RowKind::kService, "Node == n1", "{}", "Selector \"Node\" is not valid"},
+      {RowKind::kService, "Proxy is empty", "{}", "Invalid match operator \"Is Empty\" for selector \"Proxy\""},
+      {RowKind::kCheck, "Status != passing and ServiceTags contains a", R"({"Status":"critical","ServiceTags":["a"]})",
+       "true"},
+      {RowKind::kCheck, "Checks.Status == passing", "{}", "Selector \"Checks\" is not valid"},
+      {RowKind::kCheck, "Definition.HTTP == x", "{}", "Selector \"Definition\" is not valid"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.expression);
+    const auto filter = Filter::parse(row.expression, row.kind);
+    REQUIRE_OK(filter);
+    CHECK(filter->kind() == row.kind);
+    const auto matched = filter->matches(*parse_json(row.row, "row"));
+    const std::string said = matched.ok() ? (*matched ? "true" : "false") : std::string(matched.status().message());
+    CHECK(said.ends_with(row.expected));
+    CHECK(filter->check() == matched.status());
+  }
+}
+
+TEST_CASE("kinds of rows by name; a filter keeps to its kind") {
+  for (RowKind kind :
+       {RowKind::kHealth, RowKind::kNode, RowKind::kCatalogService, RowKind::kService, RowKind::kCheck}) {
+    const auto read = row_kind_from_text(to_string(kind));
+    REQUIRE_OK(read);
+    CHECK(*read == kind);
+  }
+  CHECK_ERROR(row_kind_from_text("instance"), ErrorKind::kValidate, "row kind: \"instance\" is none; give health");
+  const auto of_nodes = Filter::parse("Node == n1", RowKind::kNode);
+  REQUIRE_OK(of_nodes);
+  CHECK_FALSE(*of_nodes == *Filter::parse("Node == n1"));
+  CHECK_ERROR(of_nodes->matches(InstanceState{}, NodeState{}), ErrorKind::kUsage, "parse it for health rows");
+}
+
+TEST_CASE("generated filters: a row as values and the same row as JSON agree") {
+  const char* given = std::getenv("CONVERGENCE_SEED");
+  const std::uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10) : 1;
+  const int cases = std::getenv("CONVERGENCE_NIGHTLY") != nullptr ? 200000 : 5000;
+  MESSAGE("CONVERGENCE_SEED=", seed);
+  test::FilterGenerator generator(seed);
+  int selected = 0;
+  int refused = 0;
+  for (int i = 0; i < cases; ++i) {
+    const std::string expression = generator.expression(RowKind::kHealth);
+    const Json row = generator.health_row(i % 10);
+    CAPTURE(expression);
+    CAPTURE(to_text(row));
+    const std::string as_values = answer(expression, {row}, true);
+    CHECK(answer(expression, {row}, false) == as_values);
+    selected += as_values.starts_with("web-") || as_values.starts_with("Web-");
+    refused += as_values.starts_with("Failed");
+  }
+  CHECK(selected * 10 > cases);
+  CHECK(refused * 10 > cases);
+  CHECK((selected + refused) * 10 < 9 * cases);
 }
 
 TEST_CASE("string literals are Go's") {

@@ -10,6 +10,7 @@ TEST_CASE("embedded Consul: sessions and locks") { check_exchanges(test::memory_
 TEST_CASE("embedded Consul: transactions") { check_exchanges(test::memory_txn_cases()); }
 TEST_CASE("embedded Consul: catalog") { check_exchanges(test::memory_catalog_cases()); }
 TEST_CASE("embedded Consul: health") { check_exchanges(test::memory_health_cases()); }
+TEST_CASE("embedded Consul: filters") { check_exchanges(test::memory_filter_cases()); }
 TEST_CASE("embedded Consul: agent") { check_exchanges(test::memory_agent_cases()); }
 TEST_CASE("embedded Consul: config entries and chains") { check_exchanges(test::memory_config_cases()); }
 TEST_CASE("embedded Consul: paths, methods and parameters") { check_exchanges(test::memory_router_cases()); }
