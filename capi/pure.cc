@@ -142,13 +142,19 @@ cvg_code cvg_import(cvg_slice text, cvg_slice options, cvg_buffer* out, cvg_erro
 }
 
 cvg_code cvg_filter(cvg_slice expression, cvg_slice rows, cvg_buffer* out, cvg_error** error) noexcept {
+  return cvg_filter_of_kind(expression, cvg_text("health"), rows, out, error);
+}
+
+cvg_code cvg_filter_of_kind(cvg_slice expression, cvg_slice kind, cvg_slice rows, cvg_buffer* out,
+                            cvg_error** error) noexcept {
   return guarded(error, [&]() -> absl::Status {
     CVG_RETURN_IF_ERROR(require(out, "out"));
-    CVG_ASSIGN_OR_RETURN(Filter filter, Filter::parse(view(expression)));
+    CVG_ASSIGN_OR_RETURN(const RowKind row_kind, row_kind_from_text(view(kind)));
+    CVG_ASSIGN_OR_RETURN(const Filter filter, Filter::parse(view(expression), row_kind));
     CVG_ASSIGN_OR_RETURN(Json json, read_document(rows, "rows"));
     const Json::Array* array = json.as_array();
     if (array == nullptr) {
-      return make_error(ErrorKind::kDecode, "rows: is no array; give rows as /v1/health/service answers",
+      return make_error(ErrorKind::kDecode, "rows: is no array; give rows as Consul answers them",
                         Json().set("document", "rows").set("pointer", "").set("offset", 0));
     }
     CVG_ASSIGN_OR_RETURN(Json::Array matching, filter_rows(filter, *array));

@@ -114,6 +114,9 @@ CVG_API cvg_code cvg_lint(cvg_slice entries, cvg_slice catalog, cvg_buffer* out,
 CVG_API cvg_code cvg_import(cvg_slice text, cvg_slice options, cvg_buffer* out, cvg_error** error) CVG_NOEXCEPT;
 /* rows: an array as /v1/health/service answers; out: those that match. */
 CVG_API cvg_code cvg_filter(cvg_slice expression, cvg_slice rows, cvg_buffer* out, cvg_error** error) CVG_NOEXCEPT;
+/* The same of other rows; kind: "health", "node", "catalog-service", "service" or "check" (docs/filters.md). */
+CVG_API cvg_code cvg_filter_of_kind(cvg_slice expression, cvg_slice kind, cvg_slice rows, cvg_buffer* out,
+                                    cvg_error** error) CVG_NOEXCEPT;
 /* desired, actual: arrays of config entries. Out: a plan. */
 CVG_API cvg_code cvg_plan_config(cvg_slice desired, cvg_slice actual, cvg_slice options, cvg_buffer* out,
                                  cvg_error** error) CVG_NOEXCEPT;

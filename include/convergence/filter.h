@@ -22,7 +22,7 @@ enum class RowKind {
 };
 // "health", "node", "catalog-service", "service", "check".
 std::string_view to_string(RowKind kind);
-// INVALID_ARGUMENT kind "validate" for any other text.
+// Kind "usage" for any other text.
 absl::StatusOr<RowKind> row_kind_from_text(std::string_view text);
 
 // One of Consul's filter expressions (`Service.Meta.version == v2 and Checks.Status != critical`), parsed once and

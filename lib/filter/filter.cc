@@ -38,7 +38,7 @@ absl::StatusOr<RowKind> row_kind_from_text(std::string_view text) {
   for (const KindName& one : kKindNames) {
     if (one.name == text) return one.kind;
   }
-  return make_error(ErrorKind::kValidate,
+  return make_error(ErrorKind::kUsage,
                     fmt::format("row kind: \"{}\" is none; give health, node, catalog-service, service or check",
                                 printable_utf8(text)));
 }

@@ -145,6 +145,12 @@ static void test_pure(void) {
                       cvg_text("[{\"Node\":{},\"Service\":{\"Port\":80},\"Checks\":[]}]"), &out, &error));
   CHECK_CONTAINS(out, "80");
   CHECK_FAILS(cvg_filter(cvg_text("Service.Port =="), cvg_text("[]"), &out, &error), CVG_INVALID_ARGUMENT, "filter");
+  CHECK_OK(cvg_filter_of_kind(cvg_text("Meta.zone == a"), cvg_text("node"),
+                              cvg_text("[{\"Node\":\"n1\",\"Meta\":{\"zone\":\"a\"}},{\"Node\":\"n2\"}]"), &out,
+                              &error));
+  CHECK_CONTAINS(out, "[{\"Node\":\"n1\",\"Meta\":{\"zone\":\"a\"}}]");
+  CHECK_FAILS(cvg_filter_of_kind(cvg_text("Node == n1"), cvg_text("host"), cvg_text("[]"), &out, &error),
+              CVG_FAILED_PRECONDITION, "usage");
 
   snprintf(wanted, sizeof(wanted), "[%s]", kDefaults);
   CHECK_OK(cvg_plan_config(cvg_text(wanted), cvg_text("[]"), none(), &plan, &error));

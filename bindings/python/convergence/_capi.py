@@ -57,6 +57,7 @@ PROTOTYPES = [
     ("cvg_import", _code, [Slice, Slice, _out, _failure]),
     ("cvg_lint", _code, [Slice, Slice, _out, _failure]),
     ("cvg_filter", _code, [Slice, Slice, _out, _failure]),
+    ("cvg_filter_of_kind", _code, [Slice, Slice, Slice, _out, _failure]),
     ("cvg_plan_config", _code, [Slice, Slice, Slice, _out, _failure]),
     ("cvg_catalog_from_consul", _code, [Slice, _out, _failure]),
     ("cvg_converge", _code, [Slice, Slice, Slice, _out, _failure]),

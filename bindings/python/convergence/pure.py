@@ -38,9 +38,13 @@ def _catalog(catalog):
     return _capi.document(catalog.document if isinstance(catalog, CatalogState) else catalog)
 
 
-def filter(expression, rows):  # noqa: A001 - the field's own name
-    """The rows (as in /v1/health/service) that match one of Consul's filter expressions."""
-    return _capi.call_for_document("cvg_filter", _capi.text(expression), _capi.document(rows))
+def filter(expression, rows, kind="health"):  # noqa: A001 - the field's own name
+    """The rows that match one of Consul's filter expressions. kind: "health" (rows of /v1/health/service), "node",
+    "catalog-service", "service" or "check"."""
+    if kind == "health":
+        return _capi.call_for_document("cvg_filter", _capi.text(expression), _capi.document(rows))
+    return _capi.call_for_document("cvg_filter_of_kind", _capi.text(expression), _capi.text(kind),
+                                   _capi.document(rows))
 
 
 def plan_config(desired, actual, **options):

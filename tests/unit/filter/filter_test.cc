@@ -207,7 +207,7 @@ TEST_CASE("kinds of rows by name; a filter keeps to its kind") {
     REQUIRE_OK(read);
     CHECK(*read == kind);
   }
-  CHECK_ERROR(row_kind_from_text("instance"), ErrorKind::kValidate, "row kind: \"instance\" is none; give health");
+  CHECK_ERROR(row_kind_from_text("instance"), ErrorKind::kUsage, "row kind: \"instance\" is none; give health");
   const auto of_nodes = Filter::parse("Node == n1", RowKind::kNode);
   REQUIRE_OK(of_nodes);
   CHECK_FALSE(*of_nodes == *Filter::parse("Node == n1"));
