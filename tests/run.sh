@@ -12,7 +12,7 @@ Consul too; ends with the tests that were skipped, by name and reason, and one s
   --require-consul  a machine that can have no Consul is a failure
   --ci              that, and: nothing may be skipped, sources must be formatted, and all tests but those of Python
                     and packaging run a second time, built by clang with address and undefined-behaviour sanitizers
-  --nightly         --ci, and: the long forms of tests, a third run with the thread sanitizer, clang-tidy
+  --nightly         --ci, and: the long forms of tests, a third run with the thread sanitizer, the fuzzers, clang-tidy
 
 CONSUL_BIN names a consul binary to test against in place of Debian's.
 TEXT
@@ -128,6 +128,7 @@ job release none
 readonly not_for_sanitizers='python|packaging|structure|benchmark'
 $ci && job clang-asan "$not_for_sanitizers"
 $nightly && job clang-tsan "$not_for_sanitizers"
+$nightly && job fuzz none
 $nightly && step tidy build tidy
 
 printf '\n=== summary after %d s\n' $SECONDS

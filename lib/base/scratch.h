@@ -4,7 +4,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <functional>
 #include <initializer_list>
 #include <memory>
@@ -33,8 +32,7 @@ class Scratch {
     char* const begin = static_cast<char*>(memory_.allocate(size, 1));
     char* at = begin;
     for (std::string_view part : parts) {
-      std::memcpy(at, part.data(), part.size());
-      at += part.size();
+      at = std::copy(part.begin(), part.end(), at);
     }
     return {begin, size};
   }

@@ -1,8 +1,10 @@
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <charconv>
 #include <set>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -121,6 +123,31 @@ absl::Status check_nesting(std::string_view text, std::string_view document) {
   return absl::OkStatus();
 }
 
+// Where documents begin; of all else nothing is wanted.
+struct DocumentStart : YAML::EventHandler {
+  YAML::Mark mark;
+  void OnDocumentStart(const YAML::Mark& at) override { mark = at; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+};
+
+// The library takes a text such as "," for documents without end, of which none takes a byte.
+absl::Status check_documents(const std::string& text, std::string_view document) {
+  std::istringstream in(text);
+  YAML::Parser parser(in);
+  DocumentStart start;
+  for (int previous = -1; parser.HandleNextDocument(start); previous = start.mark.pos) {
+    if (start.mark.pos == previous) return fail(document, start.mark, "no value can begin here");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<Json>> parse_yaml(std::string_view text, std::string_view document) {
@@ -131,8 +158,10 @@ absl::StatusOr<std::vector<Json>> parse_yaml(std::string_view text, std::string_
   CVG_RETURN_IF_ERROR(check_nesting(text, document));
   std::vector<Json> out;
   try {
+    const std::string whole(text);
+    CVG_RETURN_IF_ERROR(check_documents(whole, document));
     Converter converter(document);
-    for (const YAML::Node& node : YAML::LoadAll(std::string(text))) {
+    for (const YAML::Node& node : YAML::LoadAll(whole)) {
       if (node.IsNull()) continue;
       CVG_ASSIGN_OR_RETURN(Json json, converter.convert(node, 1));
       out.push_back(std::move(json));

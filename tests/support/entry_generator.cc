@@ -32,6 +32,13 @@ std::vector<std::string> EntryGenerator::services() {
   return out;
 }
 
+std::uint64_t EntryGenerator::below(std::uint64_t limit) {
+  if (choices_.empty()) return random_() % limit;
+  const auto choice = static_cast<unsigned char>(choices_.front());
+  choices_.remove_prefix(1);
+  return choice % limit;
+}
+
 std::string EntryGenerator::own_name() {
   std::string name = pick(kServices);
   return chance(case_percent_) ? ascii_upper(name) : name;

@@ -25,6 +25,8 @@ struct EntryWrite {
 class EntryGenerator {
  public:
   explicit EntryGenerator(std::uint64_t seed) : random_(seed) {}
+  // The bytes choose, one a choice, and when they are used up a seed does.
+  explicit EntryGenerator(std::string_view choices) : choices_(choices) {}
 
   std::vector<EntryWrite> writes();
 
@@ -36,7 +38,7 @@ class EntryGenerator {
   bool chance(int percent) { return below(100) < static_cast<std::uint64_t>(percent); }
 
  private:
-  std::uint64_t below(std::uint64_t limit) { return random_() % limit; }
+  std::uint64_t below(std::uint64_t limit);
   std::string pick(const std::vector<std::string>& choices) { return choices[below(choices.size())]; }
 
   std::string own_name();  // of an entry
@@ -60,6 +62,7 @@ class EntryGenerator {
   Json spoilt(Json entry);
 
   std::mt19937_64 random_;
+  std::string_view choices_;
   std::string usual_protocol_ = "http";
   int case_percent_ = 0;  // how often a name is spelled in other letters
 };

@@ -2,8 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <set>
+
 #include "convergence/codec.h"
 #include "tests/support/status_check.h"
+#include "tests/support/test_json.h"
 
 namespace convergence {
 namespace {
@@ -55,6 +58,25 @@ TEST_CASE("each situation is taken or refused entry by entry") {
       }
     }
   }
+}
+
+// discovery-chain.md (e), row by row; "pins" names the rows. 15 is also in normalise_test.cc.
+TEST_CASE("every surprise of the server's is pinned by a case of its own") {
+  std::set<int> pinned = {12};  // flatten_test.cc: the server itself answers now this, now that
+  for (const char* file : {"unit/chain/situations.json", "unit/chain/writes.json"}) {
+    const auto document = test::read_test_json(file);
+    REQUIRE_OK(document);
+    for (const Json& one : *document->as_array()) {
+      const Json* pins = one.find("pins");
+      if (pins == nullptr) continue;
+      const std::string& text = *pins->as_string();
+      if (const std::size_t at = text.find("(e) "); at != std::string::npos)
+        pinned.insert(std::stoi(text.substr(at + 4)));
+    }
+  }
+  std::set<int> rows;
+  for (int row = 1; row <= 17; ++row) rows.insert(row);
+  CHECK(pinned == rows);
 }
 
 }  // namespace

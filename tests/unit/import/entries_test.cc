@@ -136,6 +136,8 @@ TEST_CASE("what cannot be imported is told with its place") {
   }
   const Case cases[] = {
       {"no YAML", "a: [1\nb: 2", "yaml", ErrorKind::kDecode, "x: line 2, column 2: "},
+      {"no value", ",", "yaml", ErrorKind::kDecode, "x: line 1, column 1: no value can begin here"},
+      {"no value behind a document", "Kind: a\n---\n]", "yaml", ErrorKind::kDecode, "x: line 3, column 1: "},
       {"a key twice", "Kind: a\nKind: b", "yaml", ErrorKind::kDecode,
        "x: line 2, column 1: the key \"Kind\" is there twice"},
       {"an alias of nothing", "a: *b", "yaml", ErrorKind::kDecode, "x: line 1, column "},
