@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "convergence/filter.h"
@@ -174,16 +175,24 @@ Json local_definition(const Json& row, int i) {
   return out;
 }
 
-// The agent tells the catalog of what it was given in its own time.
-void await_local_checks(const ConsulServer& consul) {
-  std::string path = "/v1/health/checks/local";
+// The agent tells the catalog of itself and of what it was given in its own time: reads until `told` of the answer.
+void await_agent(const ConsulServer& consul, const std::string& path, bool (*told)(const Json::Array& rows)) {
+  std::string again = path;
   for (int round = 0; round < 100; ++round) {
-    auto answer = consul.request("GET", path);
+    auto answer = consul.request("GET", again);
     REQUIRE_OK(answer);
-    if (rows_of(answer->body).size() == kLocalRows) return;
-    path = fmt::format("/v1/health/checks/local?wait=10s&index={}", answer->headers.at("x-consul-index"));
+    if (told(rows_of(answer->body))) return;
+    again = fmt::format("{}?wait=10s&index={}", path, answer->headers.at("x-consul-index"));
   }
-  FAIL("the agent's checks did not reach the catalog");
+  FAIL("the catalog was not told: ", path);
+}
+
+bool has_local_checks(const Json::Array& checks) { return checks.size() == kLocalRows; }
+
+bool has_whole_nodes(const Json::Array& nodes) {
+  return std::any_of(nodes.begin(), nodes.end(), [](const Json& node) {
+    return *node.find("Node") == Json("fixture") && !node.find("TaggedAddresses")->is_null();
+  });
 }
 
 void register_rows(const ConsulServer& consul, FilterGenerator& generator) {
@@ -193,13 +202,16 @@ void register_rows(const ConsulServer& consul, FilterGenerator& generator) {
     Json row = generator.health_row(i);
     row.set("Node",
             Json::Object{{"Node", "n1"}, {"Address", "10.0.0.1"}, {"TaggedAddresses", Json()}, {"Meta", Json()}});
-    row.set("Checks", Json::Array{});
+    Json checks = *row.find("Checks");
+    for (Json& check : *checks.as_array()) check.set("Node", "n1");
+    row.set("Checks", std::move(checks));
     put(consul, "/v1/catalog/register", registration_of(row));
   }
   for (int i = 0; i < kLocalRows; ++i) {
     put(consul, "/v1/agent/service/register", local_definition(generator.health_row(i), i));
   }
-  await_local_checks(consul);
+  await_agent(consul, "/v1/health/checks/local", has_local_checks);
+  await_agent(consul, "/v1/catalog/nodes", has_whole_nodes);
 }
 
 TEST_CASE("the recorded filters are still answered as they were") {
