@@ -116,7 +116,7 @@ absl::Status check_nesting(std::string_view text, std::string_view document) {
       ++dashes;
       i += 2;
     }
-    if (open <= 4 * kMaxDepth && dashes <= 4 * kMaxDepth) continue;
+    if (open <= 4 * kMaxDepth && dashes <= std::size_t{4} * kMaxDepth) continue;
     return make_error(ErrorKind::kDecode, fmt::format("{}: nests deeper than {} levels", document, kMaxDepth),
                       Json().set("document", document));
   }
