@@ -16,8 +16,8 @@ namespace cli {
 absl::StatusOr<std::string> read_file(const std::string& path);
 
 // Desired state from files. JSON holds a whole state ({"services","entries"}), one config entry (it has "Kind"), one
-// service, or a list of these; HCL (.hcl) one entry or service; YAML (.yaml, .yml) entries and resources of consul-k8s. A
-// directory stands for its documents in the order of their names.
+// service, or a list of these; HCL (.hcl) one entry or service; YAML (.yaml, .yml) entries and resources of
+// consul-k8s. A directory stands for its documents in the order of their names.
 absl::StatusOr<convergence::DesiredState> read_desired_files(const std::vector<std::string>& paths);
 
 // The datacenter and dialect that the flags name.

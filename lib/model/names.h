@@ -8,7 +8,8 @@
 namespace convergence {
 
 // The inverse of to_string() for the enums of the values: CheckStatus, Slice, Action, Reason, CanaryPhase,
-// CanaryReason, EvidenceKind, WriteOutcome, CanaryVerb, Dialect, Severity, Drawing. Empty for a name that is none of E's.
+// CanaryReason, EvidenceKind, WriteOutcome, CanaryVerb, Dialect, Severity, Drawing. Empty for a name that is none of
+// E's.
 template <typename E>
 std::optional<E> parse_name(std::string_view name);
 
