@@ -169,20 +169,20 @@ void status_leader(ConsulClient& client, const Json&, const WriteOptions&, JsonC
 }
 
 constexpr Parameter kKeyCas[] = {{"key", Shape::kText, true}, {"cas", Shape::kInteger, false}};
-constexpr Parameter kPrefix[] = {{"prefix", Shape::kText, true}};
+constexpr Parameter kCallPrefix[] = {{"prefix", Shape::kText, true}};
 constexpr Parameter kRegistration[] = {{"registration", Shape::kObject, true}};
 constexpr Parameter kDeregistration[] = {{"deregistration", Shape::kObject, true}};
 constexpr Parameter kId[] = {{"id", Shape::kText, true}};
 constexpr Parameter kConfigDelete[] = {
     {"kind", Shape::kText, true}, {"name", Shape::kText, true}, {"cas", Shape::kInteger, false}};
 
-const CallVerb kVerbs[] = {
+const CallVerb kCallVerbs[] = {
     {"kv_put", kPut, kv_put},
     {"kv_delete", kKeyCas,
      [](ConsulClient& client, const Json& a, const WriteOptions& o, JsonCallback done) {
        client.kv_delete(text_of(a, "key"), cas_of(a), o, into_bool(std::move(done)));
      }},
-    {"kv_delete_tree", kPrefix,
+    {"kv_delete_tree", kCallPrefix,
      [](ConsulClient& client, const Json& a, const WriteOptions& o, JsonCallback done) {
        client.kv_delete_tree(text_of(a, "prefix"), o, into_bool(std::move(done)));
      }},
@@ -231,7 +231,7 @@ constexpr Parameter kWriteParameters[] = {
 
 }  // namespace
 
-std::span<const CallVerb> call_verbs() { return kVerbs; }
+std::span<const CallVerb> call_verbs() { return kCallVerbs; }
 std::span<const Parameter> write_parameters() { return kWriteParameters; }
 
 WriteOptions write_options(const Json& arguments) {

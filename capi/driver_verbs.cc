@@ -43,7 +43,7 @@ ReadOptions read_options_of(const WriteOptions& options) {
   return read;
 }
 
-constexpr Parameter kPrefix[] = {{"prefix", Shape::kText, false}};
+constexpr Parameter kDriverPrefix[] = {{"prefix", Shape::kText, false}};
 void desired(ConsulClient& client, const Json& a, const WriteOptions& o, JsonCallback done) {
   read_desired(client, prefix_of(a), read_options_of(o),
                [done = std::move(done)](absl::StatusOr<Answer<DesiredRead>> answer) {
@@ -101,8 +101,8 @@ void once(ConsulClient& client, const Json& a, const WriteOptions&, JsonCallback
   });
 }
 
-const CallVerb kVerbs[] = {
-    {"read_desired", kPrefix, desired},
+const CallVerb kDriverVerbs[] = {
+    {"read_desired", kDriverPrefix, desired},
     {"read_catalog", kServices, catalog},
     {"apply_plan", kPlan, apply},
     {"converge_once", kConverge, once},
@@ -110,6 +110,6 @@ const CallVerb kVerbs[] = {
 
 }  // namespace
 
-std::span<const CallVerb> driver_verbs() { return kVerbs; }
+std::span<const CallVerb> driver_verbs() { return kDriverVerbs; }
 
 }  // namespace convergence::capi

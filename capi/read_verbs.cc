@@ -53,23 +53,23 @@ ConsulClient::Callback<Answer<T>> into(AnswerCallback done) {
 }
 
 constexpr Parameter kKey[] = {{"key", Shape::kText, true}};
-constexpr Parameter kPrefix[] = {{"prefix", Shape::kText, true}};
+constexpr Parameter kReadPrefix[] = {{"prefix", Shape::kText, true}};
 constexpr Parameter kService[] = {{"service", Shape::kText, true}};
 constexpr Parameter kNode[] = {{"node", Shape::kText, true}};
 constexpr Parameter kState[] = {{"state", Shape::kText, true}};
 constexpr Parameter kKindName[] = {{"kind", Shape::kText, true}, {"name", Shape::kText, true}};
 constexpr Parameter kKind[] = {{"kind", Shape::kText, true}};
 
-const ReadVerb kVerbs[] = {
+const ReadVerb kReadVerbs[] = {
     {"kv_get", kKey,
      [](ConsulClient& client, const Json& a, const ReadOptions& o, AnswerCallback done) {
        client.kv_get(text_of(a, "key"), o, into<std::optional<KvPair>>(std::move(done)));
      }},
-    {"kv_recurse", kPrefix,
+    {"kv_recurse", kReadPrefix,
      [](ConsulClient& client, const Json& a, const ReadOptions& o, AnswerCallback done) {
        client.kv_recurse(text_of(a, "prefix"), o, into<std::vector<KvPair>>(std::move(done)));
      }},
-    {"kv_keys", kPrefix,
+    {"kv_keys", kReadPrefix,
      [](ConsulClient& client, const Json& a, const ReadOptions& o, AnswerCallback done) {
        client.kv_keys(text_of(a, "prefix"), o, into<std::vector<std::string>>(std::move(done)));
      }},
@@ -122,7 +122,7 @@ constexpr Parameter kReadParameters[] = {
 
 }  // namespace
 
-std::span<const ReadVerb> read_verbs() { return kVerbs; }
+std::span<const ReadVerb> read_verbs() { return kReadVerbs; }
 std::span<const Parameter> read_parameters() { return kReadParameters; }
 
 ReadOptions read_options(const Json& arguments) {

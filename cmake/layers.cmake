@@ -26,6 +26,7 @@ function(convergence_layer name)
                                   PRIVATE convergence_build_flags)
   set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden
                                              VISIBILITY_INLINES_HIDDEN ON CXX_EXTENSIONS OFF)
+  convergence_unity(${target} lib)
   set_property(TARGET ${target} PROPERTY convergence_sees ${arg_SEES})
   set_property(TARGET ${target} PROPERTY convergence_packages ${arg_PACKAGES})
   set_property(GLOBAL APPEND PROPERTY convergence_layers ${name})

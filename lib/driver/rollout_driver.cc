@@ -17,13 +17,13 @@ namespace {
 using EventBody = decltype(CanaryEvent::body);
 using Done = ConsulClient::Callback<CanaryState>;
 
-constexpr int kTries = 10;  // of a start that others keep overtaking
+constexpr int kStartTries = 10;  // of a start that others keep overtaking
 // Of state writes in a row, before a host is told that Consul cannot be written; with the pauses about two minutes.
 constexpr int kMostProblems = 20;
 constexpr Duration kFirstPause = std::chrono::milliseconds(100);
 constexpr Duration kLongestPause = std::chrono::seconds(10);
 
-bool passes(const absl::Status& status) {
+bool will_pass(const absl::Status& status) {
   const ErrorKind kind = error_kind(status);
   return kind == ErrorKind::kUnreachable || kind == ErrorKind::kTimeout || kind == ErrorKind::kProtocol ||
          kind == ErrorKind::kServer || kind == ErrorKind::kTooLarge;
@@ -316,7 +316,7 @@ void RolloutDriver::Impl::wrote(const CanaryState& next, absl::StatusOr<std::opt
 
 // The event stays; once Consul answers again it is decided on what stands there then.
 void RolloutDriver::Impl::problem(const absl::Status& status) {
-  if (!passes(status) || ++problems >= kMostProblems) return fail(status);
+  if (!will_pass(status) || ++problems >= kMostProblems) return fail(status);
   const Duration pause = std::min(kLongestPause, kFirstPause * (1 << std::min(problems, 10)));
   writing = true;
   pause_timer = executor.post_at(executor.now() + pause, [weak = weak_from_this()] {
@@ -433,7 +433,7 @@ void RolloutDriver::start(const CanaryPolicy& policy, const StartRollout& start,
     }
     const absl::Status valid = validate(policy);
     if (!valid.ok()) return self->fail(valid);
-    self->begin(policy, start, kTries);
+    self->begin(policy, start, kStartTries);
   });
 }
 

@@ -11,12 +11,6 @@
 namespace convergence {
 namespace {
 
-ReadOptions latest() {
-  ReadOptions options;
-  options.consistency = Consistency::kConsistent;
-  return options;
-}
-
 // {"Results": [{"KV": {"ModifyIndex": n, ...}}]}
 absl::StatusOr<std::optional<std::uint64_t>> index_of(const TxnResult& result) {
   const Json* pair = result.results.empty() ? nullptr : result.results.front().find("KV");
@@ -44,6 +38,12 @@ absl::StatusOr<StateDocument> state_from(const std::optional<KvPair>& pair) {
   if (!pair) return StateDocument{};
   CVG_ASSIGN_OR_RETURN(CanaryState state, parse<CanaryState>(pair->value, pair->key));
   return StateDocument{std::move(state), pair->modify_index};
+}
+
+ReadOptions latest() {
+  ReadOptions options;
+  options.consistency = Consistency::kConsistent;
+  return options;
 }
 
 void read_state(ConsulClient& client, const std::string& key, ConsulClient::Callback<StateDocument> done) {

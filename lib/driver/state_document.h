@@ -22,7 +22,10 @@ bool is_rollout_key(std::string_view key, std::string_view prefix);
 
 absl::StatusOr<StateDocument> state_from(const std::optional<KvPair>& pair);
 
-// Index 0 when there is none. Asks the leader, and the leader its followers: what is decided on it must be the latest.
+// Of reads that something is decided on: asks the leader, and the leader its followers.
+ReadOptions latest();
+
+// Index 0 when there is none. The latest.
 void read_state(ConsulClient& client, const std::string& key, ConsulClient::Callback<StateDocument> done);
 
 // Writes it in the place of the one with index `cas` (0: of none) and gives its new index; empty when another was

@@ -12,13 +12,7 @@
 namespace convergence {
 namespace {
 
-constexpr int kTries = 5;  // of read, look, put, before the state machine is told; it tries again later
-
-ReadOptions latest() {
-  ReadOptions options;
-  options.consistency = Consistency::kConsistent;
-  return options;
-}
+constexpr int kWriteTries = 5;  // of read, look, put, before the state machine is told; it tries again later
 
 // The server has said no: trying the same again brings nothing.
 bool is_refusal(const absl::Status& status) {
@@ -58,7 +52,7 @@ class WeightWriter : public std::enable_shared_from_this<WeightWriter> {
 };
 
 void WeightWriter::again(const absl::Status& problem) {
-  if (++tries_ < kTries && !is_refusal(problem) && problem.code() != absl::StatusCode::kCancelled) return read();
+  if (++tries_ < kWriteTries && !is_refusal(problem) && problem.code() != absl::StatusCode::kCancelled) return read();
   const bool conflict = error_kind(problem) == ErrorKind::kConflict;
   finish(conflict ? WriteOutcome::kConflict : WriteOutcome::kError, std::string(problem.message()));
 }

@@ -17,7 +17,7 @@
 namespace convergence {
 namespace {
 
-constexpr int kMaxDepth = 64;
+constexpr int kMaxNesting = 64;
 constexpr std::size_t kMaxValues = 200'000;  // that aliases make of a text, all together
 
 absl::Status fail(std::string_view document, const YAML::Mark& mark, std::string_view problem) {
@@ -53,7 +53,7 @@ class Converter {
   explicit Converter(std::string_view document) : document_(document) {}
 
   absl::StatusOr<Json> convert(const YAML::Node& node, int depth) {
-    if (depth > kMaxDepth) return fail(document_, node.Mark(), fmt::format("deeper than {} levels", kMaxDepth));
+    if (depth > kMaxNesting) return fail(document_, node.Mark(), fmt::format("deeper than {} levels", kMaxNesting));
     if (++values_ > kMaxValues) return fail(document_, node.Mark(), "too many values; do aliases multiply?");
     CVG_ASSIGN_OR_RETURN(Json out, value(node, depth));
     if (!node.Mark().is_null()) out.offset = static_cast<std::size_t>(node.Mark().pos);
@@ -116,8 +116,8 @@ absl::Status check_nesting(std::string_view text, std::string_view document) {
       ++dashes;
       i += 2;
     }
-    if (open <= 4 * kMaxDepth && dashes <= std::size_t{4} * kMaxDepth) continue;
-    return make_error(ErrorKind::kDecode, fmt::format("{}: nests deeper than {} levels", document, kMaxDepth),
+    if (open <= 4 * kMaxNesting && dashes <= std::size_t{4} * kMaxNesting) continue;
+    return make_error(ErrorKind::kDecode, fmt::format("{}: nests deeper than {} levels", document, kMaxNesting),
                       Json().set("document", document));
   }
   return absl::OkStatus();

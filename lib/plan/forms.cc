@@ -10,6 +10,7 @@ namespace convergence::plan {
 namespace {
 
 constexpr std::int32_t kWhole = 10000;  // hundredths of a percent
+constexpr std::size_t kMostLegs = 8;    // of a splitter, for each of which there is a form
 
 class Collector {
  public:
@@ -78,6 +79,37 @@ void add_defaults_forms(Collector& forms, const ConfigEntry* now, const ConfigEn
   forms.add(std::move(protocol_first), "with the new protocol only");
 }
 
+// All weight on the service itself, or on one leg: where the service itself is what cannot be for now.
+void add_splitter_forms(Collector& forms, const ConfigEntry* now, const ConfigEntry* wanted) {
+  auto add = [&](const ConfigEntry& like, Split leg, std::string why) {
+    ConfigEntry whole = like;
+    leg.weight = kWhole;
+    whole.body = ServiceSplitter{{std::move(leg)}, {}};
+    forms.add(std::move(whole), std::move(why));
+  };
+  add(wanted ? *wanted : *now, Split(), "with all weight on the service itself");
+  for (const ConfigEntry* base : {now, wanted}) {
+    if (!base) continue;
+    const auto& splits = std::get<ServiceSplitter>(base->body).splits;
+    if (splits.size() > kMostLegs) continue;
+    for (const Split& leg : splits) {
+      const std::string& service = leg.service.empty() ? base->name : leg.service;
+      add(*base, leg,
+          fmt::format("with all weight on {}{}{}", leg.service_subset, leg.service_subset.empty() ? "" : " of ",
+                      service));
+    }
+  }
+}
+
+// Where services move to other defaults one by one, those of all of them may have to move twice.
+void add_proxy_forms(Collector& forms, const ConfigEntry* now, const ConfigEntry* wanted) {
+  for (const char* protocol : {"tcp", "http", "http2", "grpc"}) {
+    ConfigEntry other = wanted ? *wanted : *now;
+    std::get<ProxyDefaults>(other.body).config.set("protocol", protocol);
+    forms.add(std::move(other), fmt::format("with protocol {}", protocol));
+  }
+}
+
 }  // namespace
 
 std::vector<Intermediate> intermediates(const EntryForm& now, const EntryForm& wanted, Dialect dialect) {
@@ -91,16 +123,11 @@ std::vector<Intermediate> intermediates(const EntryForm& now, const EntryForm& w
     neutral.body = ServiceRouter();
     forms.add(std::move(neutral), "without routes");
   }
-  if (any->kind == kServiceSplitter) {
-    ConfigEntry neutral = *any;
-    Split whole;
-    whole.weight = kWhole;
-    neutral.body = ServiceSplitter{{std::move(whole)}, {}};
-    forms.add(std::move(neutral), "with all weight on the service itself");
-  }
+  if (any->kind == kServiceSplitter) add_splitter_forms(forms, before, after);
   if (any->kind == kServiceResolver) add_resolver_forms(forms, before, after);
   if (any->kind == kServiceDefaults) add_defaults_forms(forms, before, after);
-  if (any->kind != kProxyDefaults) forms.add_absent();
+  if (any->kind == kProxyDefaults) add_proxy_forms(forms, before, after);
+  forms.add_absent();
   return forms.take();
 }
 

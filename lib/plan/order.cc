@@ -89,7 +89,7 @@ class ShortestOrder {
     for (std::size_t slot = 0; slot < position.size(); ++slot) {
       if (component_.slots[slot].forced) continue;
       for (std::size_t form = kNow; form < component_.slots[slot].forms.size(); ++form) {
-        if (form == position[slot] || (form == kNow && position[slot] == kWanted)) continue;
+        if (form == position[slot]) continue;
         if (!component_.slots[slot].changed && form == kWanted) continue;  // [0] and [1] are one
         const std::uint8_t before = std::exchange(position[slot], static_cast<std::uint8_t>(form));
         const std::size_t needed = distance(component_, position);

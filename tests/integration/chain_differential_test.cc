@@ -19,6 +19,7 @@
 #include "convergence/codec.h"
 #include "convergence/error.h"
 #include "lib/chain/graph_check.h"
+#include "tests/integration/entry_server.h"
 #include "tests/support/consul_server.h"
 #include "tests/support/entry_generator.h"
 #include "tests/support/status_check.h"
@@ -29,62 +30,10 @@ namespace convergence::test {
 namespace {
 
 constexpr std::string_view kDecodePrefix = "Bad request: Request decoding failed: ";
-constexpr std::string_view kKinds[] = {kServiceRouter, kServiceSplitter, kServiceResolver, kServiceDefaults,
-                                       kProxyDefaults};
 
 std::uint64_t setting(const char* name, std::uint64_t otherwise) {
   const char* value = std::getenv(name);
   return value == nullptr ? otherwise : std::strtoull(value, nullptr, 10);
-}
-
-std::unique_ptr<ConsulServer> start_server() {
-  ConsulServerOptions options;
-  options.extra_config =
-      R"({"connect": {"enabled": true, "ca_config": {"cluster_id": "11111111-2222-3333-4444-555555555555"}}})";
-  auto server = ConsulServer::start(options);
-  REQUIRE_OK(server);
-  return *std::move(server);
-}
-
-RawAnswer ask(const ConsulServer& consul, std::string_view method, std::string_view path, std::string_view body = {}) {
-  auto answer = consul.request(method, path, body);
-  REQUIRE_OK(answer);
-  return *std::move(answer);
-}
-
-Json ask_json(const ConsulServer& consul, std::string_view path) {
-  const RawAnswer answer = ask(consul, "GET", path);
-  CAPTURE(answer.body);
-  REQUIRE(answer.status == 200);
-  auto json = parse_json(answer.body, path);
-  REQUIRE_OK(json);
-  return *std::move(json);
-}
-
-RawAnswer delete_entry(const ConsulServer& consul, std::string_view kind, std::string_view name) {
-  return ask(consul, "DELETE", fmt::format("/v1/config/{}/{}", kind, name));
-}
-
-// False when some entries are still there.
-bool delete_all(const ConsulServer& consul) {
-  for (int round = 0; round < 10; ++round) {
-    bool any = false;
-    for (std::string_view kind : kKinds) {
-      const Json entries = ask_json(consul, fmt::format("/v1/config/{}", kind));
-      for (const Json& entry : *entries.as_array()) {
-        any = true;
-        delete_entry(consul, kind, *entry.find("Name")->as_string());
-      }
-    }
-    if (!any) return true;
-  }
-  return false;
-}
-
-// The server refuses deletions that leave a broken chain, so what leans on others goes first, and again until all is
-// gone. Chains that are broken already can hold each other's entries in place; a new server has none.
-void clear(std::unique_ptr<ConsulServer>& consul) {
-  if (!delete_all(*consul)) consul = start_server();
 }
 
 // ---- our answers to what the server is asked --------------------------------------------------------------------
@@ -164,7 +113,7 @@ std::string sorted_texts(const Json::Array& entries) {
 }
 
 void compare_entries(const ConsulServer& consul, const ConfigEntries& entries) {
-  for (std::string_view kind : kKinds) {
+  for (std::string_view kind : kEntryKinds) {
     Json::Array ours;
     for (const auto& [key, entry] : entries.map()) {
       if (key.kind == kind) ours.push_back(to_json(*entry));
@@ -211,19 +160,6 @@ void level_weights(DiscoveryChain& ours, const DiscoveryChain& theirs, int hundr
   }
 }
 
-// The server escapes what HTML might mistake; ours is the same text without that.
-std::string plain_text(const RawAnswer& answer) {
-  if (answer.status != 200) return answer.body;
-  const auto document = parse_json(answer.body, "answer");
-  REQUIRE_OK(document);
-  return to_text(*document);
-}
-
-std::string answer_text(const absl::StatusOr<DiscoveryChain>& chain) {
-  if (!chain.ok()) return std::string(chain.status().message());
-  return to_text(Json().set("Chain", to_json(*chain)));
-}
-
 // What was compared, so that a generator that makes nothing of interest is noticed.
 struct Tally {
   int writes = 0;
@@ -254,7 +190,7 @@ void compare_chain(const ConsulServer& consul, const ConfigEntries& entries, con
     const int depth = deepest_splitter(entries);
     tally.nested += depth > 1;
     tally.deep += depth > 2;
-    if (depth > 2 && answer_text(ours) != theirs) {
+    if (depth > 2 && chain_text(ours) != theirs) {
       // The server flattens in random order, which shows from three levels on (discovery-chain.md (e) 12).
       const auto document = parse_json(theirs, path);
       REQUIRE_OK(document);
@@ -264,7 +200,7 @@ void compare_chain(const ConsulServer& consul, const ConfigEntries& entries, con
       ++tally.levelled;
     }
   }
-  CHECK(answer_text(ours) == theirs);
+  CHECK(chain_text(ours) == theirs);
 }
 
 // Whatever is there, kind by kind, and again what was refused because others leaned on it. Chains that are broken
@@ -272,7 +208,7 @@ void compare_chain(const ConsulServer& consul, const ConfigEntries& entries, con
 bool compare_removal(const ConsulServer& consul, ConfigEntries& entries, Tally& tally) {
   for (std::size_t before = entries.map().size() + 1; before > entries.map().size();) {
     before = entries.map().size();
-    for (std::string_view kind : kKinds) {
+    for (std::string_view kind : kEntryKinds) {
       std::vector<EntryWrite> removals;
       for (const auto& [key, entry] : entries.map()) {
         if (key.kind == kind) removals.push_back({Json(), entry->kind, entry->name});
@@ -311,7 +247,7 @@ bool compare_set(const ConsulServer& consul, std::uint64_t seed, Tally& tally) {
 }
 
 TEST_CASE("generated entries: the same writes, entries and chains as on the server") {
-  auto consul = start_server();
+  auto consul = start_entry_server();
   const std::uint64_t sets =
       setting("CONVERGENCE_CHAIN_SETS", std::getenv("CONVERGENCE_NIGHTLY") != nullptr ? 100000 : 1000);
   const std::uint64_t first = setting("CONVERGENCE_CHAIN_SEED", 1);
@@ -319,7 +255,7 @@ TEST_CASE("generated entries: the same writes, entries and chains as on the serv
   Tally tally;
   for (std::uint64_t seed = first; seed < first + sets; ++seed) {
     CAPTURE(seed);
-    if (!compare_set(*consul, seed, tally)) consul = start_server();
+    if (!compare_set(*consul, seed, tally)) consul = start_entry_server();
   }
   MESSAGE(tally.writes, " writes, ", tally.refused, " without effect, ", tally.removals, " removals; ", tally.chains,
           " chains, of these ", tally.routers, " with a router and ", tally.nested, " beside nested splitters, ",
@@ -333,7 +269,7 @@ TEST_CASE("generated entries: the same writes, entries and chains as on the serv
 }
 
 TEST_CASE("the recorded situations are still what a server answers") {
-  auto consul = start_server();
+  auto consul = start_entry_server();
   const auto situations = read_situations();
   REQUIRE_OK(situations);
   for (const Situation& situation : *situations) {
@@ -360,7 +296,7 @@ TEST_CASE("the recorded situations are still what a server answers") {
 }
 
 TEST_CASE("the recorded writes are still answered as they were") {
-  auto consul = start_server();
+  auto consul = start_entry_server();
   const auto document = read_test_json("unit/chain/writes.json");
   REQUIRE_OK(document);
   for (const Json& sequence : *document->as_array()) {

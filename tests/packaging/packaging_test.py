@@ -94,7 +94,7 @@ class Package(Consumer):
 class Subproject(Consumer):
     def test_add_subdirectory(self):
         launcher = shutil.which("ccache")
-        self.configure("cxx", f"-DCONSUMER_SUBPROJECT={ARGUMENTS.source}",
+        self.configure("cxx", f"-DCONSUMER_SUBPROJECT={ARGUMENTS.source}", "-DCONVERGENCE_UNITY=all",
                        *([f"-DCMAKE_CXX_COMPILER_LAUNCHER={launcher}"] if launcher else []))
         self.check_nothing_of_ours_is_set()
         self.make("consumer_core", "consumer", "consumer_testing")

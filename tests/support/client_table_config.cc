@@ -92,7 +92,7 @@ void every_kind(Backend& b) {
         fmt::format("resolver:{}.default.dc1", name));
 }
 
-void compare_and_set(Backend& b) {
+void entries_by_compare_and_set(Backend& b) {
   const std::string name = b.name("cas");
   CHECK_FALSE(put_entry(b, defaults(name, "http"), 77));
   CHECK(put_entry(b, defaults(name, "http"), 0));
@@ -211,7 +211,7 @@ std::vector<ClientCase> config_cases() {
   return {
       {"put, get, list, delete an entry", put_get_list_delete},
       {"an entry of every kind, and the chain they make", every_kind},
-      {"entries by compare-and-set", compare_and_set},
+      {"entries by compare-and-set", entries_by_compare_and_set},
       {"refusals keep Consul's text, and nothing is written", refusals},
       {"reads of entries are woken", entries_wake},
       {"a datacenter that is not there", unknown_datacenter},

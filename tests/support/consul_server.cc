@@ -93,7 +93,7 @@ absl::StatusOr<Finished> run(const std::vector<std::string>& arguments, const st
   Finished finished;
   char buffer[4096];
   ssize_t count = 0;
-  while ((count = read(ends[0], buffer, sizeof buffer)) > 0 || (count < 0 && errno == EINTR)) {
+  while ((count = ::read(ends[0], buffer, sizeof buffer)) > 0 || (count < 0 && errno == EINTR)) {
     finished.output.append(buffer, static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
   }
   close(ends[0]);
