@@ -39,6 +39,7 @@ class Compiler {
  public:
   Compiler(ReachableEntries& entries, const ChainRequest& request, Scratch& scratch);
   absl::StatusOr<DiscoveryChain> run();
+  absl::Status check();
 
  private:
   // Each returns the node under which the traffic goes on.
@@ -108,6 +109,12 @@ Compiler::Compiler(ReachableEntries& entries, const ChainRequest& request, Scrat
 }
 
 absl::StatusOr<DiscoveryChain> Compiler::run() {
+  CVG_RETURN_IF_ERROR(check());
+  write_nodes_and_targets(draft_, entries_, request_, chain_);
+  return std::move(chain_);
+}
+
+absl::Status Compiler::check() {
   CVG_ASSIGN_OR_RETURN(draft_.start, start());
   const bool has_edges = draft_.nodes[draft_.start].type != Draft::Type::kResolver;
   if (has_edges) {
@@ -115,9 +122,7 @@ absl::StatusOr<DiscoveryChain> Compiler::run() {
     if (!circle.empty()) return fail(fmt::format("detected circular reference: [{}]", fmt::join(circle, " -> ")));
     flatten_splitters(draft_);
   }
-  CVG_RETURN_IF_ERROR(finish());
-  write_nodes_and_targets(draft_, entries_, request_, chain_);
-  return std::move(chain_);
+  return finish();
 }
 
 // Only peers' services are met here that nothing collected.
@@ -493,15 +498,31 @@ absl::Status graph_error(std::string_view service, std::string_view text) {
   return make_error(ErrorKind::kGraph, text, std::move(detail));
 }
 
-absl::StatusOr<DiscoveryChain> compile_chain(EntryLookup& lookup, const ChainRequest& request) {
+namespace {
+
+absl::Status check_request(const ChainRequest& request) {
   if (request.service.empty()) return make_error(ErrorKind::kValidate, "serviceName is required");
   const std::string& mode = request.overrides.mesh_gateway_mode;
   if (!mode.empty() && mode != "none" && mode != "local" && mode != "remote") {
     return make_error(ErrorKind::kValidate, "Invalid OverrideMeshGateway.Mode parameter");
   }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<DiscoveryChain> compile_chain(EntryLookup& lookup, const ChainRequest& request) {
+  CVG_RETURN_IF_ERROR(check_request(request));
   Scratch scratch;
   ReachableEntries entries = collect_reachable(lookup, request.service, scratch);
   return Compiler(entries, request, scratch).run();
+}
+
+absl::Status check_chain(EntryLookup& lookup, const ChainRequest& request) {
+  CVG_RETURN_IF_ERROR(check_request(request));
+  Scratch scratch;
+  ReachableEntries entries = collect_reachable(lookup, request.service, scratch);
+  return Compiler(entries, request, scratch).check();
 }
 
 absl::StatusOr<DiscoveryChain> compile_chain(const EntryMap& entries, const ChainRequest& request) {

@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "lib/base/ascii.h"
+#include "lib/chain/compile.h"
+#include "lib/chain/reachable.h"
 #include "lib/plan/references.h"
 
 namespace convergence::plan {
@@ -221,9 +223,14 @@ World::World(const Component& component, const ClusterIdentity& cluster, const T
     for (std::size_t chain : chains_of_.back()) slots_of_[chain].push_back(slot);
   }
   for (std::size_t chain = 0; chain < component_.chains.size(); ++chain) {
+    start_empty_.emplace_back();
+    if (!traffic_) {
+      start_health_.push_back(check(chain).ok());
+      continue;
+    }
     auto compiled = compile(chain);
     start_health_.push_back(compiled.ok());
-    start_empty_.push_back(compiled.ok() && traffic_ ? empty_targets(*compiled, *traffic_) : std::set<std::string>());
+    if (compiled.ok()) start_empty_.back() = empty_targets(*compiled, *traffic_);
   }
 }
 
@@ -240,6 +247,13 @@ absl::StatusOr<DiscoveryChain> World::compile(std::size_t chain) {
   return compile_chain(entries_, request_);
 }
 
+absl::Status World::check(std::size_t chain) {
+  ++looks_;
+  request_.service = component_.chains[chain];
+  EntryLookup lookup(entries_);
+  return check_chain(lookup, request_);
+}
+
 void World::set(std::size_t slot, std::uint8_t form) {
   if (position_[slot] == form) return;
   position_[slot] = form;
@@ -252,7 +266,9 @@ void World::set(std::size_t slot, std::uint8_t form) {
 }
 
 void World::go_to(const Position& position) {
-  for (std::size_t slot = 0; slot < position.size(); ++slot) set(slot, position[slot]);
+  for (std::size_t slot = 0; slot < position.size(); ++slot) {
+    if (position_[slot] != position[slot]) set(slot, position[slot]);
+  }
 }
 
 bool World::may_move(const Position& from, std::size_t slot, std::uint8_t form, ChainHealth& health,
@@ -266,11 +282,18 @@ bool World::may_move(const Position& from, std::size_t slot, std::uint8_t form, 
   std::vector<bool> compiles;
   bool all_compile = true;
   for (std::size_t chain : chains_of_[slot]) {
-    auto compiled = compile(chain);
-    compiles.push_back(compiled.ok());
-    all_compile &= compiled.ok();
-    if (!compiled.ok() && health[chain]) return refuse(std::string(compiled.status().message()));
-    if (!compiled.ok() || !traffic_) continue;
+    absl::Status fares;
+    absl::StatusOr<DiscoveryChain> compiled;
+    if (traffic_) {
+      compiled = compile(chain);
+      fares = compiled.status();
+    } else {
+      fares = check(chain);
+    }
+    compiles.push_back(fares.ok());
+    all_compile &= fares.ok();
+    if (!fares.ok() && health[chain]) return refuse(std::string(fares.message()));
+    if (!fares.ok() || !traffic_) continue;
     for (const std::string& target : empty_targets(*compiled, *traffic_)) {
       if (!start_empty_[chain].contains(target)) return refuse("no passing instance of " + target);
     }

@@ -87,7 +87,8 @@ class World {
   void go_to(const Position& position);
   void set(std::size_t slot, std::uint8_t form);
   absl::StatusOr<DiscoveryChain> compile(std::size_t chain);
-  bool keeps(std::size_t chain) { return !start_health_[chain] || compile(chain).ok(); }
+  absl::Status check(std::size_t chain);  // the same, where only that it compiles is asked for
+  bool keeps(std::size_t chain) { return !start_health_[chain] || check(chain).ok(); }
 
   const Component& component_;
   const Traffic* traffic_;
@@ -98,7 +99,7 @@ class World {
   std::vector<std::vector<std::size_t>> slots_of_;
   ChainHealth start_health_;
   std::vector<std::set<std::string>> start_empty_;  // by chain
-  std::size_t looks_ = 0;                           // chains compiled
+  std::size_t looks_ = 0;                           // chains compiled or checked
 };
 
 }  // namespace convergence::plan

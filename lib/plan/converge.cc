@@ -39,7 +39,8 @@ class Planner {
       plan_.held.clear();
       if (with_services) CVG_RETURN_IF_ERROR(change_services());
       CVG_RETURN_IF_ERROR(change_entries(with_services));
-      if (plan_.steps.size() == before) {
+      // Entries alone that have all come to what is wanted have nothing to wait for.
+      if (plan_.steps.size() == before || (!with_services && plan_.held.empty())) {
         std::ranges::sort(plan_.held, {}, &Held::id);
         return std::move(plan_);
       }

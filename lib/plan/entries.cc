@@ -263,10 +263,13 @@ absl::StatusOr<EntryPlan> plan_entries(const std::vector<ConfigEntry>& desired, 
   CVG_ASSIGN_OR_RETURN(Differences differences, compare(desired, actual, options));
   EntryPlan plan;
   plan.held = std::move(differences.held);
-  for (Component& component : divide(actual, differences.writes, differences.may_move, options.cluster.dialect)) {
+  std::vector<Component> components =
+      divide(actual, differences.writes, differences.may_move, options.cluster.dialect);
+  SearchBudget budget = search_budget(components);
+  for (Component& component : components) {
     World world(component, options.cluster, traffic);
     if (traffic) hold_for_instances(component, world, plan.held);
-    const Order order = find_order(component, world);
+    const Order order = find_order(component, world, budget);
     hold_obstacles(component, order, plan.held);
     if (order.moves.empty()) continue;
     StepWriter writer(component);

@@ -11,10 +11,10 @@
 namespace convergence::plan {
 namespace {
 
-// Up to this many writes that have to do with each other the shortest order is searched for; beyond, and where that
-// takes too many looks at chains, one is made.
+// Up to this many writes in a plan the shortest order is searched for; beyond, and where that takes too many looks at
+// chains, one is made, and up to this many in a component are searched through only where none can be made.
 constexpr std::size_t kMaxSearched = 8;
-constexpr std::size_t kMaxLooks = 40000;
+constexpr std::size_t kMaxExplained = 40000;  // looks, for saying what stands against what
 
 bool arrived(const Component& component, const Position& position) {
   for (std::size_t slot = 0; slot < position.size(); ++slot) {
@@ -42,11 +42,18 @@ class ShortestOrder {
  public:
   ShortestOrder(const Component& component, World& world) : component_(component), world_(world) {}
 
-  std::optional<std::vector<Move>> run() {
+  std::optional<std::vector<Move>> run(std::size_t& looks) {
     nodes_.push_back({world_.start(), world_.start_health(), 0, {}, 0});
     seen_.insert(nodes_.front().position);
     expand(0);
-    const std::size_t limit = world_.looks() + kMaxLooks;
+    const std::size_t before = world_.looks();
+    std::optional<std::vector<Move>> found = search(before + looks);
+    looks -= std::min(looks, world_.looks() - before);
+    return found;
+  }
+
+ private:
+  std::optional<std::vector<Move>> search(std::size_t limit) {
     while (!queue_.empty() && world_.looks() < limit) {
       const Edge edge = queue_.top();
       queue_.pop();
@@ -65,7 +72,6 @@ class ShortestOrder {
     return std::nullopt;
   }
 
- private:
   struct Node {
     Position position;
     ChainHealth health;
@@ -177,8 +183,10 @@ class MadeOrder {
   bool make_way_for_one() {
     for (std::size_t stuck = 0; stuck < position_.size(); ++stuck) {
       if (!is_open(stuck) || hopeless_[stuck]) continue;
-      for (std::size_t slot : world_.neighbours(stuck)) {
-        if (make_way_for(stuck, slot)) return true;
+      // From the top of the chains down: what stands on others is most often in their way.
+      const std::vector<std::size_t> neighbours = world_.neighbours(stuck);
+      for (auto slot = neighbours.rbegin(); slot != neighbours.rend(); ++slot) {
+        if (make_way_for(stuck, *slot)) return true;
       }
       if (make_way_for(stuck, stuck)) return true;
       hopeless_[stuck] = true;
@@ -290,33 +298,48 @@ std::optional<EntryId> find_protocol_other(const Component& component, World& wo
   return std::nullopt;
 }
 
+std::size_t writes_of(const Component& component) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(component.slots, [](const Slot& slot) { return slot.changed && !slot.forced; }));
+}
+
 }  // namespace
 
-Order find_order(const Component& component, World& world) {
+SearchBudget search_budget(const std::vector<Component>& components) {
+  std::size_t writes = 0;
+  for (const Component& component : components) writes += writes_of(component);
+  SearchBudget budget;
+  budget.shortest = writes <= kMaxSearched;
+  return budget;
+}
+
+Order find_order(const Component& component, World& world, SearchBudget& budget) {
   Order order;
-  const auto changed = static_cast<std::size_t>(
-      std::ranges::count_if(component.slots, [](const Slot& slot) { return slot.changed && !slot.forced; }));
+  const std::size_t changed = writes_of(component);
   if (changed == 0) return order;
 
   MadeOrder plain(component, world);
-  if (changed > kMaxSearched) plain.write_what_can_be();
+  if (!budget.shortest) plain.write_what_can_be();
   if (plain.done()) return {plain.moves(), {}};
 
   const bool possible = world.keeps_chains(wanted_position(component));
-  if (possible && changed <= kMaxSearched) {
-    if (auto moves = ShortestOrder(component, world).run()) return {*std::move(moves), {}};
+  if (possible && budget.shortest) {
+    if (auto moves = ShortestOrder(component, world).run(budget.looks)) return {*std::move(moves), {}};
   }
   if (possible) {
-    MadeOrder made(component, world);
+    MadeOrder made = plain;
     made.write_what_can_be();
     made.make_way();
     if (made.done()) return {made.moves(), {}};
+  }
+  if (possible && !budget.shortest && changed <= kMaxSearched) {
+    if (auto moves = ShortestOrder(component, world).run(budget.looks)) return {*std::move(moves), {}};
   }
 
   // No way to all of it: what can be written without a form in between, and what stands in the way of the rest.
   plain.write_what_can_be();
   order.moves = plain.moves();
-  const std::size_t explained_until = world.looks() + kMaxLooks;
+  const std::size_t explained_until = world.looks() + kMaxExplained;
   for (std::size_t slot = 0; slot < component.slots.size(); ++slot) {
     if (!component.slots[slot].changed || component.slots[slot].forced || plain.position()[slot] == kWanted) continue;
     Obstacle obstacle;

@@ -26,9 +26,16 @@ struct Order {
   std::vector<Obstacle> obstacles{};  // changed slots that do not come to what is wanted
 };
 
+// How much searching a plan may do, all its components together: so that it takes no longer for having many.
+struct SearchBudget {
+  bool shortest = true;        // few writes in all: their shortest order is searched for first
+  std::size_t looks = 40000;  // at chains
+};
+SearchBudget search_budget(const std::vector<Component>& components);
+
 // Few writes: the shortest list there is, by the forms that forms.h offers. Many: each write once wherever that works,
 // and at most one form in between for each entry where it does not; in time polynomial in the number of entries.
-Order find_order(const Component& component, World& world);
+Order find_order(const Component& component, World& world, SearchBudget& budget);
 
 }  // namespace convergence::plan
 
