@@ -144,6 +144,9 @@ class Planner {
     CVG_ASSIGN_OR_RETURN(plan::EntryPlan found, plan::plan_entries(desired_.entries, catalog_.entries, options_,
                                                                    with_services ? &traffic : nullptr));
     plan_.held.insert(plan_.held.end(), found.held.begin(), found.held.end());
+    std::size_t steps = plan_.steps.size();
+    for (const plan::EntrySteps& group : found.groups) steps += group.steps.size();
+    plan_.steps.reserve(steps);
     for (plan::EntrySteps& group : found.groups) {
       make_ids_unique(group);
       add_entry_needs(group);

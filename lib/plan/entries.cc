@@ -184,7 +184,10 @@ void hold_for_instances(Component& component, World& world, std::vector<Held>& o
 // Turns moves into steps.
 class StepWriter {
  public:
-  explicit StepWriter(const Component& component) : component_(component), position_(component.slots.size(), kNow) {}
+  StepWriter(const Component& component, std::size_t steps)
+      : component_(component), position_(component.slots.size(), kNow) {
+    steps_.reserve(steps);  // a step is large: two entries
+  }
 
   void add(const Move& move) {
     const Slot& slot = component_.slots[move.slot];
@@ -263,8 +266,7 @@ absl::StatusOr<EntryPlan> plan_entries(const std::vector<ConfigEntry>& desired, 
   CVG_ASSIGN_OR_RETURN(Differences differences, compare(desired, actual, options));
   EntryPlan plan;
   plan.held = std::move(differences.held);
-  std::vector<Component> components =
-      divide(actual, differences.writes, differences.may_move, options.cluster.dialect);
+  std::vector<Component> components = divide(actual, differences.writes, differences.may_move, options.cluster.dialect);
   SearchBudget budget = search_budget(components);
   for (Component& component : components) {
     World world(component, options.cluster, traffic);
@@ -272,7 +274,7 @@ absl::StatusOr<EntryPlan> plan_entries(const std::vector<ConfigEntry>& desired, 
     const Order order = find_order(component, world, budget);
     hold_obstacles(component, order, plan.held);
     if (order.moves.empty()) continue;
-    StepWriter writer(component);
+    StepWriter writer(component, order.moves.size());
     for (const Move& move : order.moves) writer.add(move);
     plan.groups.push_back({writer.take(), services_named(component)});
   }

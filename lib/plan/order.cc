@@ -183,15 +183,24 @@ class MadeOrder {
   bool make_way_for_one() {
     for (std::size_t stuck = 0; stuck < position_.size(); ++stuck) {
       if (!is_open(stuck) || hopeless_[stuck]) continue;
-      // From the top of the chains down: what stands on others is most often in their way.
-      const std::vector<std::size_t> neighbours = world_.neighbours(stuck);
-      for (auto slot = neighbours.rbegin(); slot != neighbours.rend(); ++slot) {
-        if (make_way_for(stuck, *slot)) return true;
+      for (std::size_t slot : likely_first(stuck)) {
+        if (make_way_for(stuck, slot)) return true;
       }
       if (make_way_for(stuck, stuck)) return true;
       hopeless_[stuck] = true;
     }
     return false;
+  }
+
+  // The entries of the same service, then the others; each from the top of the chains down, for what stands on others
+  // is most often in their way.
+  std::vector<std::size_t> likely_first(std::size_t stuck) const {
+    std::vector<std::size_t> slots = world_.neighbours(stuck);
+    std::ranges::reverse(slots);
+    const std::string& name = component_.slots[stuck].key.name;
+    std::stable_partition(slots.begin(), slots.end(),
+                          [&](std::size_t slot) { return component_.slots[slot].key.name == name; });
+    return slots;
   }
 
   bool make_way_for(std::size_t stuck, std::size_t slot) {

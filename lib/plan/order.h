@@ -28,7 +28,7 @@ struct Order {
 
 // How much searching a plan may do, all its components together: so that it takes no longer for having many.
 struct SearchBudget {
-  bool shortest = true;        // few writes in all: their shortest order is searched for first
+  bool shortest = true;       // few writes in all: their shortest order is searched for first
   std::size_t looks = 40000;  // at chains
 };
 SearchBudget search_budget(const std::vector<Component>& components);

@@ -1,5 +1,5 @@
-// docs/config-entries.md says for every field of config entries what the library makes of it in each dialect; this finds
-// it out anew, by what a value of the field changes, and compares. coverage.json has the values.
+// docs/config-entries.md says for every field of config entries what the library makes of it in each dialect; this
+// finds it out anew, by what a value of the field changes, and compares. coverage.json has the values.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -235,7 +235,8 @@ TEST_CASE("every member that the codec reads has a row") {
   std::set<std::string> words;
   for (const Json& row : *document->find("rows")->as_array()) {
     std::string field = text_of(row, "field");
-    std::ranges::replace_if(field, [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, ' ');
+    std::ranges::replace_if(
+        field, [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, ' ');
     std::istringstream stream(field);
     words.insert(std::istream_iterator<std::string>(stream), {});
   }
