@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -52,7 +53,9 @@ class SortedMap {
 
   // For who makes it: keys must come in rising order.
   void reserve(std::size_t count) { items_.reserve(count); }
-  T& append(std::string key) { return items_.emplace_back(std::move(key), T()).second; }
+  T& append(std::string key) {
+    return items_.emplace_back(std::piecewise_construct, std::forward_as_tuple(std::move(key)), std::tuple<>()).second;
+  }
 
   friend bool operator==(const SortedMap&, const SortedMap&) = default;
 

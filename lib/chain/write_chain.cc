@@ -14,9 +14,9 @@ using Number = Draft::Number;
 std::string join(std::initializer_list<std::string_view> parts) {
   std::size_t size = 0;
   for (std::string_view part : parts) size += part.size();
-  std::string out;
-  out.reserve(size);
-  for (std::string_view part : parts) out.append(part);
+  std::string out(size, '\0');
+  char* at = out.data();
+  for (std::string_view part : parts) at = std::copy(part.begin(), part.end(), at);
   return out;
 }
 
