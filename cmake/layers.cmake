@@ -3,6 +3,8 @@ add_library(convergence_build_flags INTERFACE)
 target_compile_options(convergence_build_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -ffp-contract=off
   $<$<AND:$<CXX_COMPILER_ID:GNU>,$<NOT:$<CONFIG:Debug>>>:-Wno-restrict>  # g++ 12, optimising, sees overlaps in std::string that are not there (its bug 105329)
+  # g++ warns of locals that hide what another source of the target declares; alone, each is still looked at
+  $<$<AND:$<CXX_COMPILER_ID:GNU>,$<BOOL:$<TARGET_PROPERTY:UNITY_BUILD>>>:-Wno-shadow>
   $<$<BOOL:${CONVERGENCE_WERROR}>:-Werror>)
 if(CONVERGENCE_SANITIZE)
   target_compile_options(convergence_build_flags INTERFACE
