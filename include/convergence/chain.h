@@ -23,8 +23,8 @@ namespace convergence {
 
 // ---- entries as the server keeps them ------------------------------------------------------------------------
 
-// Which Consul: k1_8 refuses and answers what 1.8.7 does, kCurrent what the newest known one does without its enterprise
-// features (discovery-chain.md (b3)). docs/config-entries.md has the fields of both.
+// Which Consul: k1_8 refuses and answers what 1.8.7 does, kCurrent what the newest known one does without its
+// enterprise features (discovery-chain.md (b3)). docs/config-entries.md has the fields of both.
 enum class Dialect { k1_8, kCurrent };
 std::string_view to_string(Dialect dialect);
 
