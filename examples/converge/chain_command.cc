@@ -35,7 +35,7 @@ absl::StatusOr<DiscoveryChain> chain_from_files(const std::string& service, cons
 // The instances of the services that the chain's targets of this datacenter name.
 absl::StatusOr<CatalogState> instances_of(const DiscoveryChain& chain, Session& session) {
   std::vector<std::string> services;
-  for (const auto& item : chain.targets) services.push_back(item.second.service);
+  for (const auto& target : chain.targets) services.push_back(target.service);
   return await<CatalogState>(
       *session.executor, [&](auto done) { read_catalog(*session.client, services, session.read, std::move(done)); });
 }

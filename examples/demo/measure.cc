@@ -22,8 +22,8 @@ double weight_of(const DiscoveryChain& chain, const std::string& subset) {
   if (!routed.ok()) return 0;
   double weight = 0;
   for (const RouteLeg& leg : routed->legs) {
-    auto target = chain.targets.find(leg.target);
-    if (target != chain.targets.end() && target->second.service_subset == subset) weight += leg.weight / 100.0;
+    const auto* target = find_target(chain, leg.target);
+    if (target != nullptr && target->service_subset == subset) weight += leg.weight / 100.0;
   }
   return weight;
 }

@@ -28,7 +28,7 @@ namespace {
 // The versions of the instances behind one target, one entry an instance that passes.
 absl::StatusOr<std::vector<std::string>> versions_behind(const ChainTarget& target,
                                                          const std::vector<HealthRow>& rows) {
-  absl::StatusOr<Filter> filter = Filter::parse(target.subset.filter);
+  absl::StatusOr<Filter> filter = Filter::parse(target.subset->filter);
   if (!filter.ok()) return filter.status();
   std::vector<std::string> versions;
   for (const HealthRow& row : rows) {
@@ -95,13 +95,13 @@ absl::StatusOr<Traffic> send_traffic(const DiscoveryChain& chain, const std::vec
   if (!routed.ok()) return routed.status();
   std::map<std::string, Target> targets;
   for (const RouteLeg& leg : routed->legs) {
-    auto found = chain.targets.find(leg.target);
-    if (found == chain.targets.end()) {
+    const ChainTarget* found = find_target(chain, leg.target);
+    if (found == nullptr) {
       return convergence::make_error(convergence::ErrorKind::kProtocol, "chain: has no target " + leg.target);
     }
-    absl::StatusOr<std::vector<std::string>> versions = versions_behind(found->second, rows);
+    absl::StatusOr<std::vector<std::string>> versions = versions_behind(*found, rows);
     if (!versions.ok()) return versions.status();
-    targets[leg.target] = Target{found->second.service_subset, *std::move(versions)};
+    targets[leg.target] = Target{found->service_subset, *std::move(versions)};
   }
   Traffic traffic;
   for (int i = 0; i < requests; ++i) {

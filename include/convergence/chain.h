@@ -16,7 +16,6 @@
 #include "convergence/catalog.h"
 #include "convergence/config_entry.h"
 #include "convergence/shared_value.h"
-#include "convergence/sorted_map.h"
 #include "convergence/time.h"
 
 namespace convergence {
@@ -88,15 +87,19 @@ struct ChainRequest {
   ChainOverrides overrides{};
 };
 
+// The place of a node in DiscoveryChain::nodes, of a target in DiscoveryChain::targets.
+using NodeNumber = std::uint32_t;
+using TargetNumber = std::uint32_t;
+
 struct ChainRoute {
   Shared<Route> definition{};  // as stored; the catch-all's at the end is made up
-  std::string next_node{};
+  NodeNumber next_node = 0;
   friend bool operator==(const ChainRoute&, const ChainRoute&) = default;
 };
 
 struct ChainSplit {
   std::int32_t weight = 0;  // hundredths of a percent
-  std::string next_node{};
+  NodeNumber next_node = 0;
   // Dialect kCurrent: the leg as configured; of a leg that came up from an inner splitter that one's, with the header
   // modifiers of the legs above merged in (discovery-chain.md (b3)).
   std::optional<Shared<Split>> definition{};
@@ -117,8 +120,8 @@ struct SplitterNode {
 struct ResolverNode {
   Duration connect_timeout{0};
   bool is_default = false;
-  std::string target{};
-  std::vector<std::string> failover_targets{};
+  TargetNumber target = 0;
+  std::vector<TargetNumber> failover_targets{};
   // kCurrent, all below.
   Duration request_timeout{0};
   std::optional<FailoverPolicy> failover_policy{};
@@ -127,7 +130,7 @@ struct ResolverNode {
 };
 
 struct ChainNode {
-  std::string name{};
+  std::string name{};  // of routers and splitters; a resolver goes by its target's id
   std::variant<ResolverNode, SplitterNode, RouterNode> body{};
   friend bool operator==(const ChainNode&, const ChainNode&) = default;
 };
@@ -139,10 +142,9 @@ struct ChainTarget {
   std::string namespace_name{};
   std::string datacenter{};
   std::string mesh_gateway_mode{};
-  ResolverSubset subset{};
-  bool external = false;
-  std::string sni{};   // empty for a peer's
-  std::string name{};  // empty for a peer's
+  Shared<ResolverSubset> subset{};
+  std::string name{};          // empty for a peer's
+  std::string external_sni{};  // of an external service; others go by their name
   // kCurrent, all below.
   std::string partition{};
   std::string peer{};
@@ -152,17 +154,18 @@ struct ChainTarget {
   friend bool operator==(const ChainTarget&, const ChainTarget&) = default;
 };
 
-// The "Chain" object of /v1/discovery-chain/<service>.
+// The "Chain" object of /v1/discovery-chain/<service>. What the server names by text is a number here, so that a chain
+// is quick to make and to walk; node_key() and a target's id are the server's texts.
 struct DiscoveryChain {
   std::string service_name{};
   std::string namespace_name{};
   std::string datacenter{};
   std::string customization_hash{};
   std::string protocol{};
-  std::string start_node{};
-  SortedMap<ChainNode> nodes{};  // by "<type>:<name>"
-  SortedMap<ChainTarget> targets{};
-  Dialect dialect = Dialect::k1_8;  // whose shape it has
+  NodeNumber start_node = 0;
+  std::vector<ChainNode> nodes{};      // in the order of their keys
+  std::vector<ChainTarget> targets{};  // in the order of their ids
+  Dialect dialect = Dialect::k1_8;     // whose shape it has
   // kCurrent, all below.
   std::string partition{};
   bool is_default = false;
@@ -170,6 +173,16 @@ struct DiscoveryChain {
   Json::Array envoy_extensions{};
   friend bool operator==(const DiscoveryChain&, const DiscoveryChain&) = default;
 };
+
+// "web.default", of a resolver "v1.web.default.dc1"; empty where the chain has no such node.
+std::string_view node_name(const DiscoveryChain& chain, NodeNumber node);
+// "<type>:<name>".
+std::string node_key(const DiscoveryChain& chain, NodeNumber node);
+// Empty where the chain has no such target.
+std::string_view target_id(const DiscoveryChain& chain, TargetNumber target);
+// Null where there is none.
+const ChainNode* find_node(const DiscoveryChain& chain, std::string_view key);
+const ChainTarget* find_target(const DiscoveryChain& chain, std::string_view id);
 
 // Follows discovery-chain.md (b). INVALID_ARGUMENT kind "graph" with Consul's text where the entries form no chain.
 absl::StatusOr<DiscoveryChain> compile_chain(const EntryMap& entries, const ChainRequest& request);

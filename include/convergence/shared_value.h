@@ -15,6 +15,14 @@ class Shared {
   Shared() : value_(empty()) {}
   Shared(T value) : value_(std::make_shared<const T>(std::move(value))) {}  // NOLINT: a block is its value
 
+  // Made where it stays: fill(T&) gets a value as T makes itself.
+  template <typename Fill>
+  static Shared make(Fill fill) {
+    const auto value = std::make_shared<T>();
+    fill(*value);
+    return Shared(std::shared_ptr<const T>(value));
+  }
+
   // A part of another shared value, which lives as long as this one does: no copy.
   template <typename Whole>
   Shared(const Shared<Whole>& whole, const T& part) : value_(whole.value_, &part) {}
@@ -28,6 +36,7 @@ class Shared {
   friend bool operator==(const Shared& a, const Shared& b) { return a.value_ == b.value_ || *a.value_ == *b.value_; }
 
  private:
+  explicit Shared(std::shared_ptr<const T> value) : value_(std::move(value)) {}
   static const std::shared_ptr<const T>& empty() {
     static const std::shared_ptr<const T> value = std::make_shared<const T>();
     return value;

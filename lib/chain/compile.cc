@@ -9,7 +9,9 @@
 #include <variant>
 #include <vector>
 
+#include "absl/utility/utility.h"
 #include "convergence/error.h"
+#include "lib/base/ascii.h"
 #include "lib/base/go_text.h"
 #include "lib/base/status_macros.h"
 #include "lib/chain/customization_hash.h"
@@ -37,8 +39,9 @@ struct TargetParts {
 // the current dialect has more.
 class Compiler {
  public:
-  Compiler(ReachableEntries& entries, const ChainRequest& request, Scratch& scratch);
-  absl::StatusOr<DiscoveryChain> run();
+  // The chain is made in `out`.
+  Compiler(ReachableEntries& entries, const ChainRequest& request, Scratch& scratch, DiscoveryChain& out);
+  absl::Status run();
   absl::Status check();
 
  private:
@@ -51,8 +54,8 @@ class Compiler {
   absl::StatusOr<Number> resolve(Number target);
   // Where the redirects and default subsets lead from here, its protocol noted.
   absl::StatusOr<Number> follow(Number target);
-  // Makes the target part of the answer and returns its resolver, without failover.
-  absl::StatusOr<Draft::Node> settle(Number target);
+  // Makes the target part of the answer; `node` becomes its resolver, without failover.
+  absl::Status settle(Number target, Draft::Node& node);
   absl::StatusOr<std::span<Number>> failover(Number target, const FailoverPolicy*& policy);
   absl::Status finish();
 
@@ -83,16 +86,16 @@ class Compiler {
   Scratch& scratch_;
   Draft draft_;
   TextIndex target_ids_;
-  std::pmr::vector<Number> splitters_;  // nodes by service
-  std::pmr::vector<Number> history_;    // of one follow(), kept for its memory
+  ScratchVector<Number> splitters_;  // nodes by service
+  ScratchVector<Number> history_;    // of one follow(), kept for its memory
   bool advanced_ = false;
   ChainOverrides effective_;  // what of the overrides made a difference
 
   // OUTPUT
-  DiscoveryChain chain_;
+  DiscoveryChain& chain_;
 };
 
-Compiler::Compiler(ReachableEntries& entries, const ChainRequest& request, Scratch& scratch)
+Compiler::Compiler(ReachableEntries& entries, const ChainRequest& request, Scratch& scratch, DiscoveryChain& out)
     : entries_(entries),
       request_(request),
       proxy_protocol_(default_protocol(entries.proxy_defaults)),
@@ -101,23 +104,23 @@ Compiler::Compiler(ReachableEntries& entries, const ChainRequest& request, Scrat
       scratch_(scratch),
       draft_(scratch),
       target_ids_(scratch),
-      splitters_(entries.services.size(), Draft::kNone, scratch.resource()),
-      history_(scratch.resource()) {
+      splitters_(entries.services.size(), Draft::kNone, scratch),
+      history_(scratch),
+      chain_(out) {
   chain_.service_name = request.service;
   chain_.namespace_name = kDefaultNamespace;
   chain_.datacenter = datacenter_;
 }
 
-absl::StatusOr<DiscoveryChain> Compiler::run() {
+absl::Status Compiler::run() {
   CVG_RETURN_IF_ERROR(check());
   write_nodes_and_targets(draft_, entries_, request_, chain_);
-  return std::move(chain_);
+  return absl::OkStatus();
 }
 
 absl::Status Compiler::check() {
   CVG_ASSIGN_OR_RETURN(draft_.start, start());
-  const bool has_edges = draft_.nodes[draft_.start].type != Draft::Type::kResolver;
-  if (has_edges) {
+  if (draft_.nested) {  // else nothing leads back to where one has been
     const std::vector<std::string> circle = find_circle(draft_);
     if (!circle.empty()) return fail(fmt::format("detected circular reference: [{}]", fmt::join(circle, " -> ")));
     flatten_splitters(draft_);
@@ -127,11 +130,12 @@ absl::Status Compiler::check() {
 
 // Only peers' services are met here that nothing collected.
 Number Compiler::service_number(std::string_view name) {
-  const Number known = entries_.names.find(name);
-  if (known != Draft::kNone) return known;
-  entries_.services.emplace_back();
-  splitters_.push_back(Draft::kNone);
-  return entries_.names.add(name);
+  const auto [number, is_new] = entries_.names.add(name);
+  if (is_new) {
+    entries_.services.emplace_back();
+    splitters_.push_back(Draft::kNone);
+  }
+  return number;
 }
 
 Number Compiler::target(const TargetParts& parts) {
@@ -146,8 +150,8 @@ Number Compiler::target(const TargetParts& parts) {
   const std::string_view external = is_peer ? "external." : "";
   const std::string_view id = scratch_.join({parts.subset, dot, parts.service, ".", space, partition_dot, partition,
                                              ".", external, is_peer ? parts.peer : datacenter});
-  const Number known = target_ids_.find(id);
-  if (known != Draft::kNone) return known;
+  const auto [number, is_new] = target_ids_.add(id);
+  if (!is_new) return number;
   Draft::Target& made = draft_.targets.emplace_back();
   made.id = id;
   made.service = service_number(parts.service);
@@ -155,7 +159,7 @@ Number Compiler::target(const TargetParts& parts) {
   made.namespace_name = space;
   made.datacenter = datacenter;
   made.peer = parts.peer;
-  return target_ids_.add(id);
+  return number;
 }
 
 Number Compiler::rewrite(Number from, const TargetParts& parts) {
@@ -174,13 +178,13 @@ Number Compiler::rewrite(Number from, const TargetParts& parts) {
 }
 
 absl::Status Compiler::note_protocol(Number service) {
-  std::string protocol = service_protocol(entries_.services[service].defaults, proxy_protocol_);
+  const std::string_view protocol = service_protocol(entries_.services[service].defaults, proxy_protocol_);
   if (chain_.protocol.empty()) {
-    chain_.protocol = std::move(protocol);
-  } else if (protocol != chain_.protocol) {
+    chain_.protocol = ascii_lower(protocol);
+  } else if (!ascii_equal_fold(protocol, chain_.protocol)) {
     return fail(fmt::format(R"(discovery chain {} uses inconsistent protocols; service {} has {} which is not {})",
-                            go_quote(request_.service), go_quote(entries_.names.text(service)), go_quote(protocol),
-                            go_quote(chain_.protocol)));
+                            go_quote(request_.service), go_quote(entries_.names.text(service)),
+                            go_quote(ascii_lower(protocol)), go_quote(chain_.protocol)));
   }
   return absl::OkStatus();
 }
@@ -243,7 +247,7 @@ absl::StatusOr<Number> Compiler::splitter(std::string_view service) {
     Number service;
     std::size_t done = 0;  // legs
   };
-  std::pmr::vector<Frame> path(scratch_.resource());
+  ScratchVector<Frame> path(scratch_);
   path.push_back({root, service_number(service)});
   while (!path.empty()) {
     Frame& top = path.back();
@@ -262,6 +266,7 @@ absl::StatusOr<Number> Compiler::splitter(std::string_view service) {
     Draft::Leg& leg = draft_.nodes[node].legs[place];
     leg.weight = split.weight;
     leg.node = to;
+    if (draft_.nodes[to].type == Draft::Type::kSplitter) draft_.nested = true;
     if (current()) {
       leg.definition = {&split, entry, nullptr};
       take_hash(draft_.nodes[to], draft_.nodes[node].load_balancer);
@@ -317,9 +322,8 @@ absl::StatusOr<Number> Compiler::leg_node(Number service, const Split& split, Nu
 absl::StatusOr<Number> Compiler::resolve(Number from) {
   CVG_ASSIGN_OR_RETURN(const Number found, follow(from));
   if (draft_.targets[found].node != Draft::kNone) return draft_.targets[found].node;
-  CVG_ASSIGN_OR_RETURN(Draft::Node made, settle(found));
   const auto node = static_cast<Number>(draft_.nodes.size());
-  draft_.nodes.push_back(std::move(made));
+  CVG_RETURN_IF_ERROR(settle(found, draft_.nodes.emplace_back()));
   draft_.targets[found].node = node;
   const FailoverPolicy* policy = nullptr;
   CVG_ASSIGN_OR_RETURN(draft_.nodes[node].failover, failover(found, policy));
@@ -361,7 +365,7 @@ bool Compiler::is_default(const ServiceResolver& entry) const {
          !entry.prioritize_by_locality;
 }
 
-absl::StatusOr<Draft::Node> Compiler::settle(Number settled) {
+absl::Status Compiler::settle(Number settled, Draft::Node& node) {
   static const ServiceResolver kNoResolver;
   Draft::Target& here = draft_.targets[settled];
   const ServiceEntries& entries = entries_.services[here.service];
@@ -374,7 +378,6 @@ absl::StatusOr<Draft::Node> Compiler::settle(Number settled) {
     }
     here.subset_entry = &subset->second;
   }
-  Draft::Node node;
   node.name = here.id;
   node.target = settled;
   node.entry = entries.resolver;
@@ -393,7 +396,7 @@ absl::StatusOr<Draft::Node> Compiler::settle(Number settled) {
   here.connect_timeout = node.connect_timeout;
   if (entry.prioritize_by_locality) here.locality = &*entry.prioritize_by_locality;
   here.retained = true;
-  return node;
+  return absl::OkStatus();
 }
 
 absl::Status Compiler::check_external(const Draft::Target& external, const ServiceResolver& resolver) const {
@@ -454,7 +457,8 @@ absl::StatusOr<std::span<Number>> Compiler::failover(Number primary, const Failo
   }
   for (Number& candidate : out) {
     CVG_ASSIGN_OR_RETURN(candidate, follow(candidate));
-    if (draft_.targets[candidate].node == Draft::kNone) CVG_RETURN_IF_ERROR(settle(candidate).status());
+    Draft::Node unused;
+    if (draft_.targets[candidate].node == Draft::kNone) CVG_RETURN_IF_ERROR(settle(candidate, unused));
   }
   const ProxyDefaults* all = entries_.proxy_defaults;
   if (!out.empty())
@@ -509,20 +513,28 @@ absl::Status check_request(const ChainRequest& request) {
   return absl::OkStatus();
 }
 
-}  // namespace
-
-absl::StatusOr<DiscoveryChain> compile_chain(EntryLookup& lookup, const ChainRequest& request) {
+absl::Status compile_into(DiscoveryChain& chain, EntryLookup& lookup, const ChainRequest& request) {
   CVG_RETURN_IF_ERROR(check_request(request));
   Scratch scratch;
   ReachableEntries entries = collect_reachable(lookup, request.service, scratch);
-  return Compiler(entries, request, scratch).run();
+  return Compiler(entries, request, scratch, chain).run();
+}
+
+}  // namespace
+
+// Made where the caller gets it, as nothing else is returned.
+absl::StatusOr<DiscoveryChain> compile_chain(EntryLookup& lookup, const ChainRequest& request) {
+  absl::StatusOr<DiscoveryChain> chain(absl::in_place);
+  if (absl::Status status = compile_into(*chain, lookup, request); !status.ok()) chain = std::move(status);
+  return chain;
 }
 
 absl::Status check_chain(EntryLookup& lookup, const ChainRequest& request) {
   CVG_RETURN_IF_ERROR(check_request(request));
   Scratch scratch;
   ReachableEntries entries = collect_reachable(lookup, request.service, scratch);
-  return Compiler(entries, request, scratch).check();
+  DiscoveryChain chain;
+  return Compiler(entries, request, scratch, chain).check();
 }
 
 absl::StatusOr<DiscoveryChain> compile_chain(const EntryMap& entries, const ChainRequest& request) {

@@ -2,8 +2,7 @@
 #define CONVERGENCE_LIB_CHAIN_DRAFT_H_
 
 #include <cstdint>
-#include <deque>
-#include <memory_resource>
+#include <list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -72,13 +71,14 @@ struct Draft {
     const LocalityPriority* locality = nullptr;
   };
 
-  explicit Draft(Scratch& memory) : scratch(memory), nodes(memory.resource()), targets(memory.resource()) {}
+  explicit Draft(Scratch& memory) : scratch(memory), nodes(memory), targets(memory) {}
 
   Scratch& scratch;
-  std::pmr::vector<Node> nodes;
-  std::pmr::vector<Target> targets;
-  std::deque<Shared<Split>> merged{};
+  ScratchVector<Node> nodes;
+  ScratchVector<Target> targets;
+  std::list<Shared<Split>> merged{};  // pointed to, so they stay where they are
   Number start = kNone;
+  bool nested = false;  // there is a splitter that leads to a splitter
 };
 
 // discovery-chain.md (b) step 5: circles among routers and splitters, as a list of node keys for the server's text;
@@ -87,7 +87,7 @@ std::vector<std::string> find_circle(const Draft& draft);
 // Splitter legs that lead to a splitter become that one's legs.
 void flatten_splitters(Draft& draft);
 // Which nodes the start node leads to: splitters that were only there to be flattened drop out.
-std::pmr::vector<bool> reached_nodes(const Draft& draft);
+ScratchVector<bool> reached_nodes(const Draft& draft);
 
 // The value of it all, its maps in the order of their keys. The draft is used up.
 void write_nodes_and_targets(Draft& draft, const ReachableEntries& entries, const ChainRequest& request,

@@ -55,7 +55,8 @@ std::string retry_label(const Route& route) {
 // Puts a box for every node and target that the start node leads to.
 class Boxes {
  public:
-  Boxes(const DiscoveryChain& chain, const HealthMap& health) : chain_(chain), health_(health) {}
+  Boxes(const DiscoveryChain& chain, const HealthMap& health)
+      : chain_(chain), health_(health), by_node_(chain.nodes.size(), kNone), by_target_(chain.targets.size(), kNone) {}
 
   std::vector<Box> run() {
     node(chain_.start_node);
@@ -64,13 +65,14 @@ class Boxes {
   }
 
  private:
-  std::size_t node(const std::string& key) {
-    const auto found = chain_.nodes.find(key);
-    if (found == chain_.nodes.end()) return target(key + " (missing)");
-    const ChainNode& there = found->second;
+  static constexpr std::size_t kNone = ~std::size_t{0};
+
+  std::size_t node(NodeNumber place) {
+    if (place >= chain_.nodes.size()) return add("(missing)");
+    const ChainNode& there = chain_.nodes[place];
     if (const auto* resolver = std::get_if<ResolverNode>(&there.body)) return resolved(*resolver);
-    if (const auto known = numbers_.find(key); known != numbers_.end()) return known->second;
-    const std::size_t number = add(key, there.name);
+    if (by_node_[place] != kNone) return by_node_[place];
+    const std::size_t number = by_node_[place] = add(there.name);
     std::vector<Way> ways;
     if (const auto* router = std::get_if<RouterNode>(&there.body)) {
       boxes_[number].kind = Box::Kind::kRouter;
@@ -88,26 +90,27 @@ class Boxes {
   }
 
   std::size_t resolved(const ResolverNode& resolver) {
-    const bool is_new = !numbers_.contains(resolver.target);
+    const bool is_new = resolver.target >= by_target_.size() || by_target_[resolver.target] == kNone;
     const std::size_t number = target(resolver.target);
     if (!is_new) return number;
     std::vector<Way> ways;
-    for (const std::string& other : resolver.failover_targets) ways.push_back({"failover", target(other), true});
+    for (TargetNumber other : resolver.failover_targets) ways.push_back({"failover", target(other), true});
     boxes_[number].ways = std::move(ways);
     return number;
   }
 
-  std::size_t target(const std::string& id) {
-    if (const auto known = numbers_.find(id); known != numbers_.end()) return known->second;
-    const std::size_t number = add(id, id);
-    boxes_[number].notes = target_notes(chain_, id, health_);
-    const auto health = health_.find(id);
+  std::size_t target(TargetNumber place) {
+    if (place >= chain_.targets.size()) return add("(missing)");
+    if (by_target_[place] != kNone) return by_target_[place];
+    const ChainTarget& there = chain_.targets[place];
+    const std::size_t number = by_target_[place] = add(there.id);
+    boxes_[number].notes = target_notes(chain_, there, health_);
+    const auto health = health_.find(there.id);
     boxes_[number].in_trouble = health != health_.end() && health->second.known && health->second.healthy == 0;
     return number;
   }
 
-  std::size_t add(const std::string& key, const std::string& title) {
-    numbers_[key] = boxes_.size();
+  std::size_t add(const std::string& title) {
     boxes_.push_back({Box::Kind::kTarget, title});
     return boxes_.size() - 1;
   }
@@ -139,7 +142,8 @@ class Boxes {
 
   const DiscoveryChain& chain_;
   const HealthMap& health_;
-  std::map<std::string, std::size_t> numbers_;  // by node key, or target id
+  std::vector<std::size_t> by_node_;  // the box of each, once there is one
+  std::vector<std::size_t> by_target_;
   std::vector<Box> boxes_;
 };
 
@@ -159,22 +163,22 @@ class Tree {
     text_ += fmt::format("{}{} {}\n", indent, last ? "└─" : "├─", text);
   }
 
-  void draw_node(const std::string& name, const std::string& indent) {
-    const auto found = chain_.nodes.find(name);
-    if (found == chain_.nodes.end()) return line(indent, true, name + " (missing)");
-    if (const auto* router = std::get_if<RouterNode>(&found->second.body)) {
+  void draw_node(NodeNumber place, const std::string& indent) {
+    if (place >= chain_.nodes.size()) return line(indent, true, "(missing)");
+    const ChainNode& node = chain_.nodes[place];
+    if (const auto* router = std::get_if<RouterNode>(&node.body)) {
       for (std::size_t i = 0; i < router->routes.size(); ++i) {
         const bool last = i + 1 == router->routes.size();
         line(indent, last, route_label(*router->routes[i].definition));
         draw_node(router->routes[i].next_node, indent + (last ? "   " : "│  "));
       }
-    } else if (const auto* splitter = std::get_if<SplitterNode>(&found->second.body)) {
+    } else if (const auto* splitter = std::get_if<SplitterNode>(&node.body)) {
       for (std::size_t i = 0; i < splitter->splits.size(); ++i) {
         const bool last = i + 1 == splitter->splits.size();
         line(indent, last, weight_label(splitter->splits[i].weight));
         draw_node(splitter->splits[i].next_node, indent + (last ? "   " : "│  "));
       }
-    } else if (const auto* resolver = std::get_if<ResolverNode>(&found->second.body)) {
+    } else if (const auto* resolver = std::get_if<ResolverNode>(&node.body)) {
       draw_target(resolver->target, "", indent, resolver->failover_targets.empty());
       for (std::size_t i = 0; i < resolver->failover_targets.size(); ++i) {
         draw_target(resolver->failover_targets[i], "failover: ", indent, i + 1 == resolver->failover_targets.size());
@@ -182,9 +186,11 @@ class Tree {
     }
   }
 
-  void draw_target(const std::string& id, const std::string& lead, const std::string& indent, bool last) {
-    std::string text = lead + id;
-    for (const std::string& note : target_notes(chain_, id, health_)) text += "  " + note;
+  void draw_target(TargetNumber place, const std::string& lead, const std::string& indent, bool last) {
+    if (place >= chain_.targets.size()) return line(indent, last, lead + "(missing)");
+    const ChainTarget& target = chain_.targets[place];
+    std::string text = lead + target.id;
+    for (const std::string& note : target_notes(chain_, target, health_)) text += "  " + note;
     line(indent, last, text);
   }
 
@@ -199,19 +205,15 @@ std::string route_label(const Route& route) { return fmt::format("{}, {}", match
 
 std::string weight_label(std::int32_t weight) { return fmt::format("{:g} %", weight / 100.0); }
 
-std::vector<std::string> target_notes(const DiscoveryChain& chain, const std::string& id, const HealthMap& health) {
+std::vector<std::string> target_notes(const DiscoveryChain& chain, const ChainTarget& target, const HealthMap& health) {
   std::vector<std::string> out;
-  const auto target = chain.targets.find(id);
-  if (target != chain.targets.end()) {
-    const ChainTarget& there = target->second;
-    if (!there.subset.filter.empty()) out.push_back(fmt::format("[{}]", there.subset.filter));
-    if (there.external) out.push_back(fmt::format("external: {}", there.sni));
-    if (!there.peer.empty()) out.push_back(fmt::format("peer {}", there.peer));
-    if (there.peer.empty() && there.datacenter != chain.datacenter) {
-      out.push_back(fmt::format("datacenter {}", there.datacenter));
-    }
+  if (!target.subset->filter.empty()) out.push_back(fmt::format("[{}]", target.subset->filter));
+  if (!target.external_sni.empty()) out.push_back(fmt::format("external: {}", target.external_sni));
+  if (!target.peer.empty()) out.push_back(fmt::format("peer {}", target.peer));
+  if (target.peer.empty() && target.datacenter != chain.datacenter) {
+    out.push_back(fmt::format("datacenter {}", target.datacenter));
   }
-  const auto counted = health.find(id);
+  const auto counted = health.find(target.id);
   if (counted != health.end() && counted->second.known) {
     out.push_back(fmt::format("{} of {} healthy", counted->second.healthy, counted->second.total));
   }

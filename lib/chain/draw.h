@@ -31,7 +31,7 @@ std::vector<Box> boxes(const DiscoveryChain& chain, const HealthMap& health);
 
 std::string route_label(const Route& route);
 std::string weight_label(std::int32_t weight);
-std::vector<std::string> target_notes(const DiscoveryChain& chain, const std::string& id, const HealthMap& health);
+std::vector<std::string> target_notes(const DiscoveryChain& chain, const ChainTarget& target, const HealthMap& health);
 
 std::string tree(const DiscoveryChain& chain, const HealthMap& health);
 std::string dot(const std::vector<Box>& boxes);

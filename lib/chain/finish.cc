@@ -28,9 +28,10 @@ std::string node_key(const Draft::Node& node) {
 // does it: other arithmetic would differ by a hundredth.
 std::int32_t share(std::int32_t outer, std::int32_t inner) {
   const float product = static_cast<float>(outer) / 100.0F * (static_cast<float>(inner) / 100.0F) / 100.0F;
-  const float scaled = product * 100.0F;
+  const double scaled = static_cast<double>(product * 100.0F);
+  const double rounded = std::trunc(scaled + std::copysign(0.5, scaled));  // exact: a float and a half fit in a double
   // Weights that no server takes for sane (they only have to add up to 100) may leave the range.
-  return static_cast<std::int32_t>(std::clamp(std::round(static_cast<double>(scaled)), -2147483647.0, 2147483647.0));
+  return static_cast<std::int32_t>(std::clamp(rounded, -2147483647.0, 2147483647.0));
 }
 
 const Split& definition_of(const Leg& leg) {
@@ -90,8 +91,8 @@ std::vector<std::string> find_circle(const Draft& draft) {
   const auto successor = [](const Draft::Node& node, std::size_t i) {
     return i < node.routes.size() ? node.routes[i].node : node.legs[i - node.routes.size()].node;
   };
-  std::pmr::vector<State> states(draft.nodes.size(), State::kNew, draft.scratch.resource());
-  std::pmr::vector<Frame> path(draft.scratch.resource());
+  ScratchVector<State> states(draft.nodes.size(), State::kNew, draft.scratch);
+  ScratchVector<Frame> path(draft.scratch);
   const auto enter = [&](Number node) {
     states[node] = State::kOnPath;
     path.push_back({node, successors(draft.nodes[node])});
@@ -124,8 +125,8 @@ void flatten_splitters(Draft& draft) {
     Number node;
     std::size_t next = 0;  // leg to look at
   };
-  std::pmr::vector<bool> done(draft.nodes.size(), false, draft.scratch.resource());
-  std::pmr::vector<Frame> path(draft.scratch.resource());
+  ScratchVector<bool> done(draft.nodes.size(), false, draft.scratch);
+  ScratchVector<Frame> path(draft.scratch);
   for (Number root = 0; root < draft.nodes.size(); ++root) {
     if (draft.nodes[root].type != Draft::Type::kSplitter || done[root]) continue;
     path.push_back({root});
@@ -143,9 +144,10 @@ void flatten_splitters(Draft& draft) {
   }
 }
 
-std::pmr::vector<bool> reached_nodes(const Draft& draft) {
-  std::pmr::vector<bool> reached(draft.nodes.size(), false, draft.scratch.resource());
-  std::pmr::vector<Number> open({draft.start}, draft.scratch.resource());
+ScratchVector<bool> reached_nodes(const Draft& draft) {
+  ScratchVector<bool> reached(draft.nodes.size(), !draft.nested, draft.scratch);
+  if (!draft.nested) return reached;  // all were made on the way from there
+  ScratchVector<Number> open({draft.start}, draft.scratch);
   reached[draft.start] = true;
   while (!open.empty()) {
     const Number node = open.back();

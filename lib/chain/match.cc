@@ -103,8 +103,8 @@ Condition method_condition(const std::vector<std::string>& methods, const std::s
 }  // namespace
 
 Regexes::Regexes(const DiscoveryChain& chain) {
-  for (const auto& item : chain.nodes) {
-    const auto* router = std::get_if<RouterNode>(&item.second.body);
+  for (const ChainNode& node : chain.nodes) {
+    const auto* router = std::get_if<RouterNode>(&node.body);
     for (std::size_t i = 0; router != nullptr && i < router->routes.size(); ++i) {
       const Route& route = *router->routes[i].definition;
       if (!route.match || !route.match->http) continue;

@@ -39,9 +39,9 @@ std::string default_protocol(const ProxyDefaults* defaults) {
   return "";
 }
 
-std::string service_protocol(const ServiceDefaults* defaults, std::string_view proxy_default) {
+std::string_view service_protocol(const ServiceDefaults* defaults, std::string_view proxy_default) {
   const std::string_view given = defaults != nullptr ? std::string_view(defaults->protocol) : proxy_default;
-  return given.empty() ? "tcp" : ascii_lower(given);
+  return given.empty() ? "tcp" : given;
 }
 
 }  // namespace convergence

@@ -11,18 +11,15 @@ namespace {
 class Walk {
  public:
   Walk(EntryLookup& lookup, ReachableEntries& out, Scratch& scratch)
-      : lookup_(lookup),
-        out_(out),
-        seen_(scratch.resource()),
-        splits_(scratch.resource()),
-        resolves_(scratch.resource()) {}
+      : lookup_(lookup), out_(out), seen_(scratch), splits_(scratch), resolves_(scratch) {}
 
   std::uint32_t add(std::string_view name) {
-    const std::uint32_t known = out_.names.find(name);
-    if (known != TextIndex::kNone) return known;
-    out_.services.emplace_back();
-    seen_.push_back(0);
-    return out_.names.add(name);
+    const auto [number, is_new] = out_.names.add(name);
+    if (is_new) {
+      out_.services.emplace_back();
+      seen_.push_back(0);
+    }
+    return number;
   }
 
   void split(std::string_view name) { enter(name, kSplits); }
@@ -57,15 +54,16 @@ class Walk {
   void visit_resolver(std::uint32_t service) {
     const Shared<ConfigEntry>* entry = lookup_.find(kServiceResolver, out_.names.text(service));
     if (entry == nullptr) return;
+    out_.services[service].resolver_entry = entry;
     out_.services[service].resolver = std::get_if<ServiceResolver>(&(*entry)->body);
     each_related_service(**entry, [this](std::string_view name) { enter(name, kResolves); });
   }
 
   EntryLookup& lookup_;
   ReachableEntries& out_;
-  std::pmr::vector<std::uint8_t> seen_;  // by service
-  std::pmr::vector<std::uint32_t> splits_;
-  std::pmr::vector<std::uint32_t> resolves_;
+  ScratchVector<std::uint8_t> seen_;  // by service
+  ScratchVector<std::uint32_t> splits_;
+  ScratchVector<std::uint32_t> resolves_;
 };
 
 }  // namespace

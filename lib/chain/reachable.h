@@ -46,12 +46,13 @@ struct ServiceEntries {
   const ServiceDefaults* defaults = nullptr;
   const Shared<ConfigEntry>* splitter_entry = nullptr;
   const ServiceSplitter* splitter = nullptr;
+  const Shared<ConfigEntry>* resolver_entry = nullptr;
   const ServiceResolver* resolver = nullptr;
 };
 
 // The entries that may take part in one chain. Views and pointers are into the request and the stored entries.
 struct ReachableEntries {
-  explicit ReachableEntries(Scratch& scratch) : names(scratch), services(scratch.resource()) {}
+  explicit ReachableEntries(Scratch& scratch) : names(scratch), services(scratch) {}
 
   const ProxyDefaults* proxy_defaults = nullptr;
   const Shared<ConfigEntry>* router_entry = nullptr;
@@ -59,7 +60,7 @@ struct ReachableEntries {
   const std::map<std::string, std::string>* own_meta = nullptr;  // of the service-defaults of the chain's service
   // Names as the references spell them: one that nothing reached has no entries, even where another spelling has.
   TextIndex names;
-  std::pmr::vector<ServiceEntries> services;  // by the number of the name
+  ScratchVector<ServiceEntries> services;  // by the number of the name
 };
 
 ReachableEntries collect_reachable(EntryLookup& lookup, std::string_view service, Scratch& scratch);

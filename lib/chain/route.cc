@@ -99,42 +99,44 @@ class Way {
 
   absl::StatusOr<RouteResult> go() {
     out_.path = request_.path;
-    CVG_ASSIGN_OR_RETURN(const ChainNode* node, find_node(chain_.start_node));
-    if (const auto* router = std::get_if<RouterNode>(&node->body)) {
-      CVG_ASSIGN_OR_RETURN(node, choose_route(*node, *router));
+    NodeNumber node = chain_.start_node;
+    CVG_RETURN_IF_ERROR(check_node(node));
+    if (const auto* router = std::get_if<RouterNode>(&chain_.nodes[node].body)) {
+      CVG_ASSIGN_OR_RETURN(node, choose_route(node_name(chain_, node), *router));
     }
-    const auto* splitter = std::get_if<SplitterNode>(&node->body);
-    CVG_RETURN_IF_ERROR(splitter == nullptr ? add_leg(*node, kWhole, nullptr) : split(*node, *splitter));
+    const auto* splitter = std::get_if<SplitterNode>(&chain_.nodes[node].body);
+    CVG_RETURN_IF_ERROR(splitter == nullptr ? add_leg(node, kWhole, nullptr)
+                                            : split(node_name(chain_, node), *splitter));
     return std::move(out_);
   }
 
  private:
-  absl::StatusOr<const ChainNode*> find_node(const std::string& key) const {
-    const auto found = chain_.nodes.find(key);
-    if (found == chain_.nodes.end()) return broken(chain_, fmt::format("node {} is missing", go_quote(key)));
-    return &found->second;
+  // A chain that a host has put together itself may refer to what it does not have.
+  absl::Status check_node(NodeNumber node) const {
+    if (node < chain_.nodes.size()) return absl::OkStatus();
+    return broken(chain_, fmt::format("node {} of {} is missing", node, chain_.nodes.size()));
   }
 
-  absl::StatusOr<const ChainTarget*> find_target(const std::string& id, std::string_view what) const {
-    const auto found = chain_.targets.find(id);
-    if (found == chain_.targets.end()) return broken(chain_, fmt::format("{} {} is missing", what, go_quote(id)));
-    return &found->second;
+  absl::Status check_target(TargetNumber target, std::string_view what) const {
+    if (target < chain_.targets.size()) return absl::OkStatus();
+    return broken(chain_, fmt::format("{} {} of {} is missing", what, target, chain_.targets.size()));
   }
 
   // The node that the first matching route leads to.
-  absl::StatusOr<const ChainNode*> choose_route(const ChainNode& node, const RouterNode& router) {
+  absl::StatusOr<NodeNumber> choose_route(std::string_view name, const RouterNode& router) {
     for (std::size_t i = 0; i < router.routes.size(); ++i) {
       const ChainRoute& candidate = router.routes[i];
       CVG_ASSIGN_OR_RETURN(const MatchResult match, match_route(*candidate.definition, request_, regexes_));
       if (!match.matches) {
-        out_.why.push_back(fmt::format("router {}: route {} does not match: not {}", node.name, i, match.why));
+        out_.why.push_back(fmt::format("router {}: route {} does not match: not {}", name, i, match.why));
         continue;
       }
-      out_.why.push_back(
-          fmt::format("router {}: route {} matches: {}; to {}", node.name, i, match.why, candidate.next_node));
+      CVG_RETURN_IF_ERROR(check_node(candidate.next_node));
+      out_.why.push_back(fmt::format("router {}: route {} matches: {}; to {}", name, i, match.why,
+                                     node_key(chain_, candidate.next_node)));
       out_.route = static_cast<int>(i);
       apply_destination(*candidate.definition, out_);
-      return find_node(candidate.next_node);
+      return candidate.next_node;
     }
     Json detail;
     detail.set("service", chain_.service_name);
@@ -146,56 +148,57 @@ class Way {
         std::move(detail));
   }
 
-  absl::Status split(const ChainNode& node, const SplitterNode& splitter) {
+  absl::Status split(std::string_view name, const SplitterNode& splitter) {
     if (splitter.load_balancer) {
-      out_.why.push_back(
-          fmt::format("splitter {}: every leg is balanced by {}", node.name, splitter.load_balancer->policy));
+      out_.why.push_back(fmt::format("splitter {}: every leg is balanced by {}", name, splitter.load_balancer->policy));
     }
     std::int64_t total = 0;
     for (const ChainSplit& one : splitter.splits) {
-      out_.why.push_back(fmt::format("splitter {}: {}% to {}", node.name, percent(one.weight), one.next_node));
-      CVG_ASSIGN_OR_RETURN(const ChainNode* leg, find_node(one.next_node));
-      CVG_RETURN_IF_ERROR(add_leg(*leg, one.weight, one.definition ? &**one.definition : nullptr));
+      CVG_RETURN_IF_ERROR(check_node(one.next_node));
+      out_.why.push_back(
+          fmt::format("splitter {}: {}% to {}", name, percent(one.weight), node_key(chain_, one.next_node)));
+      CVG_RETURN_IF_ERROR(add_leg(one.next_node, one.weight, one.definition ? &**one.definition : nullptr));
       if (splitter.load_balancer) out_.legs.back().load_balancer = splitter.load_balancer;
       total += out_.legs.back().proxy_weight;
     }
     if (total != kWhole) {
-      out_.why.push_back(fmt::format("splitter {}: the weights that the proxy is given total {}, not 100%", node.name,
+      out_.why.push_back(fmt::format("splitter {}: the weights that the proxy is given total {}, not 100%", name,
                                      percent(static_cast<std::int32_t>(total)) + "%"));
     }
     return absl::OkStatus();
   }
 
-  absl::Status add_leg(const ChainNode& node, std::int32_t weight, const Split* definition) {
-    const auto* resolver = std::get_if<ResolverNode>(&node.body);
+  absl::Status add_leg(NodeNumber node, std::int32_t weight, const Split* definition) {
+    const auto* resolver = std::get_if<ResolverNode>(&chain_.nodes[node].body);
     if (resolver == nullptr) {
-      return broken(chain_, fmt::format("node {} stands where a resolver has to", go_quote(node.name)));
+      return broken(chain_, fmt::format("node {} stands where a resolver has to", go_quote(node_name(chain_, node))));
     }
-    for (const std::string& id : resolver->failover_targets) {
-      CVG_RETURN_IF_ERROR(find_target(id, "failover target").status());
+    for (TargetNumber target : resolver->failover_targets) {
+      CVG_RETURN_IF_ERROR(check_target(target, "failover target"));
     }
-    CVG_RETURN_IF_ERROR(find_target(resolver->target, "target").status());
+    CVG_RETURN_IF_ERROR(check_target(resolver->target, "target"));
     RouteLeg& leg = out_.legs.emplace_back();
     leg.weight = weight;
     leg.proxy_weight = proxy_weight(weight);
-    leg.target = resolver->target;
-    leg.failover_targets = resolver->failover_targets;
+    leg.target = chain_.targets[resolver->target].id;
+    for (TargetNumber target : resolver->failover_targets) leg.failover_targets.push_back(chain_.targets[target].id);
     leg.connect_timeout = resolver->connect_timeout;
     leg.request_timeout = resolver->request_timeout;
     leg.load_balancer = resolver->load_balancer;
-    say_resolver(node, *resolver, leg);
+    say_resolver(*resolver, leg);
     change_headers(definition, leg);
-    return catalog_ == nullptr ? absl::OkStatus() : look_at_instances(leg);
+    if (catalog_ != nullptr) look_at_instances(*resolver, leg);
+    return absl::OkStatus();
   }
 
-  void say_resolver(const ChainNode& node, const ResolverNode& resolver, const RouteLeg& leg) {
+  void say_resolver(const ResolverNode& resolver, const RouteLeg& leg) {
     if (leg.proxy_weight != leg.weight) {
       out_.why.push_back(fmt::format("  the proxy is given {}%: a hundredth is lost where the weight is cut off",
                                      percent(leg.proxy_weight)));
     }
-    std::string line = fmt::format("resolver {}: to target {}", node.name, resolver.target);
-    if (!resolver.failover_targets.empty()) {
-      line += fmt::format(", without instances there to {}", fmt::join(resolver.failover_targets, ", then "));
+    std::string line = fmt::format("resolver {}: to target {}", leg.target, leg.target);
+    if (!leg.failover_targets.empty()) {
+      line += fmt::format(", without instances there to {}", fmt::join(leg.failover_targets, ", then "));
     }
     out_.why.push_back(std::move(line));
     if (resolver.request_timeout > Duration{0}) {
@@ -217,13 +220,13 @@ class Way {
   }
 
   // Where the leg's requests end, by the instances there are.
-  absl::Status look_at_instances(RouteLeg& leg) {
-    std::vector<std::string> candidates = {leg.target};
-    candidates.insert(candidates.end(), leg.failover_targets.begin(), leg.failover_targets.end());
-    for (const std::string& id : candidates) {
-      CVG_ASSIGN_OR_RETURN(const ChainTarget* target, find_target(id, "target"));
-      const TargetHealth health = target_health(*target, *catalog_);
-      if (id == leg.target && !leg.health) leg.health = health;
+  void look_at_instances(const ResolverNode& resolver, RouteLeg& leg) {
+    std::vector<TargetNumber> candidates = {resolver.target};
+    candidates.insert(candidates.end(), resolver.failover_targets.begin(), resolver.failover_targets.end());
+    for (TargetNumber target : candidates) {
+      const std::string& id = chain_.targets[target].id;
+      const TargetHealth health = target_health(chain_.targets[target], *catalog_);
+      if (!leg.health) leg.health = health;
       if (!health.known) {
         out_.why.push_back(fmt::format("  target {}: not of this catalog; taken to be served", id));
       } else {
@@ -231,10 +234,9 @@ class Way {
       }
       if (health.known && health.healthy == 0) continue;
       leg.serving = id;
-      return absl::OkStatus();
+      return;
     }
     out_.why.push_back("  nobody serves this leg: the proxy answers 503");
-    return absl::OkStatus();
   }
 
   const DiscoveryChain& chain_;

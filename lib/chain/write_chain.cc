@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstdint>
 #include <initializer_list>
 #include <string>
 #include <utility>
@@ -20,8 +21,14 @@ std::string join(std::initializer_list<std::string_view> parts) {
   return out;
 }
 
-// Types sort as their names do, so that nodes by (type, name) are in the order of their keys.
-constexpr std::string_view kTypeNames[] = {"resolver:", "router:", "splitter:"};
+// Eight bytes of a text from `at` on, as a number that compares as they do.
+std::uint64_t bytes_from(std::string_view text, std::size_t at) {
+  std::uint64_t out = 0;
+  for (std::size_t i = at; i < at + sizeof out; ++i) {
+    out = out << 8 | (i < text.size() ? static_cast<unsigned char>(text[i]) : std::uint64_t{0});
+  }
+  return out;
+}
 
 class Writer {
  public:
@@ -29,35 +36,79 @@ class Writer {
       : draft_(draft), entries_(entries), request_(request), chain_(chain) {}
 
   void run() {
-    const std::pmr::vector<bool> reached = reached_nodes(draft_);
-    std::pmr::vector<Number> order(draft_.scratch.resource());
-    order.reserve(draft_.nodes.size());
-    for (Number node = 0; node < draft_.nodes.size(); ++node) {
-      if (reached[node]) order.push_back(node);
+    const std::span<Number> targets = targets_in_order();
+    targets_ = places(targets, draft_.targets.size());
+    chain_.targets.reserve(targets.size());
+    for (Number target : targets) write_target(draft_.targets[target], chain_.targets.emplace_back());
+
+    const std::span<Number> nodes = nodes_in_order(targets);
+    nodes_ = places(nodes, draft_.nodes.size());
+    chain_.start_node = nodes_[draft_.start];
+    chain_.nodes.reserve(nodes.size());
+    for (Number node : nodes) write_node(draft_.nodes[node], chain_.nodes.emplace_back());
+  }
+
+ private:
+  // Of each that the draft has, where it comes to stand.
+  std::span<Number> places(std::span<const Number> order, std::size_t size) const {
+    const std::span<Number> out = draft_.scratch.array<Number>(size);
+    for (std::size_t i = 0; i < order.size(); ++i) out[order[i]] = static_cast<Number>(i);
+    return out;
+  }
+
+  std::span<Number> targets_in_order() const {
+    // Most ids differ within their first sixteen bytes: few are compared as texts.
+    struct Keyed {
+      std::uint64_t first = 0;
+      std::uint64_t second = 0;
+      Number target = 0;
+    };
+    const std::span<Keyed> room = draft_.scratch.array<Keyed>(draft_.targets.size());
+    std::size_t size = 0;
+    for (Number target = 0; target < draft_.targets.size(); ++target) {
+      const Draft::Target& one = draft_.targets[target];
+      if (one.retained) room[size++] = {bytes_from(one.id, 0), bytes_from(one.id, 8), target};
     }
-    std::sort(order.begin(), order.end(), [this](Number a, Number b) {
+    const std::span<Keyed> keyed = room.first(size);
+    std::sort(keyed.begin(), keyed.end(), [this](const Keyed& a, const Keyed& b) {
+      if (a.first != b.first) return a.first < b.first;
+      if (a.second != b.second) return a.second < b.second;
+      return draft_.targets[a.target].id < draft_.targets[b.target].id;
+    });
+    const std::span<Number> out = draft_.scratch.array<Number>(size);
+    for (std::size_t i = 0; i < size; ++i) out[i] = keyed[i].target;
+    return out;
+  }
+
+  // In the order of their keys: resolvers, which go by their targets' ids, then the router, then splitters.
+  std::span<Number> nodes_in_order(std::span<const Number> targets) const {
+    const ScratchVector<bool> reached = reached_nodes(draft_);
+    const std::span<Number> room = draft_.scratch.array<Number>(draft_.nodes.size());
+    std::size_t size = 0;
+    for (Number target : targets) {
+      const Number node = draft_.targets[target].node;
+      if (node != Draft::kNone && reached[node]) room[size++] = node;
+    }
+    const std::size_t resolvers = size;
+    for (Number node = 0; node < draft_.nodes.size(); ++node) {
+      if (reached[node] && draft_.nodes[node].type != Draft::Type::kResolver) room[size++] = node;
+    }
+    const std::span<Number> others = room.subspan(resolvers, size - resolvers);
+    std::sort(others.begin(), others.end(), [this](Number a, Number b) {
       const Draft::Node& left = draft_.nodes[a];
       const Draft::Node& right = draft_.nodes[b];
       return left.type != right.type ? left.type < right.type : left.name < right.name;
     });
-    chain_.start_node = key(draft_.start);
-    chain_.nodes.reserve(order.size());
-    for (Number node : order) write_node(draft_.nodes[node], chain_.nodes.append(key(node)));
-    write_targets();
-  }
-
- private:
-  std::string key(Number node) const {
-    const Draft::Node& named = draft_.nodes[node];
-    return join({kTypeNames[static_cast<std::size_t>(named.type)], named.name});
+    return room.first(size);
   }
 
   void write_node(const Draft::Node& from, ChainNode& out) const {
-    out.name = from.name;
     switch (from.type) {
       case Draft::Type::kRouter:
+        out.name = from.name;
         return write_routes(from, out.body.emplace<RouterNode>());
       case Draft::Type::kSplitter:
+        out.name = from.name;
         return write_splits(from, out.body.emplace<SplitterNode>());
       case Draft::Type::kResolver:
         return write_resolver(from, std::get<ResolverNode>(out.body));
@@ -67,9 +118,9 @@ class Writer {
   void write_routes(const Draft::Node& from, RouterNode& out) const {
     out.routes.reserve(from.routes.size());
     for (const Draft::RouteEdge& route : from.routes) {
-      ChainRoute& made = out.routes.emplace_back();
-      made.definition = route.stored == nullptr ? catch_all() : Shared<Route>(*entries_.router_entry, *route.stored);
-      made.next_node = key(route.node);
+      out.routes.push_back(
+          {route.stored == nullptr ? catch_all() : Shared<Route>(*entries_.router_entry, *route.stored),
+           nodes_[route.node]});
     }
   }
 
@@ -79,7 +130,7 @@ class Writer {
     for (const Draft::Leg& leg : from.legs) {
       ChainSplit& made = out.splits.emplace_back();
       made.weight = leg.weight;
-      made.next_node = key(leg.node);
+      made.next_node = nodes_[leg.node];
       const Draft::LegDefinition& definition = leg.definition;
       if (definition.merged != nullptr) made.definition = *definition.merged;
       if (definition.stored != nullptr) made.definition = Shared<Split>(*definition.owner, *definition.stored);
@@ -88,40 +139,25 @@ class Writer {
 
   // Step 2: what no route takes.
   Shared<Route> catch_all() const {
-    Route route;
-    route.match.emplace().http.emplace().path_prefix = "/";
-    RouteDestination& destination = route.destination.emplace();
-    destination.service = (*entries_.router_entry)->name;
-    destination.namespace_name = kDefaultNamespace;
-    if (request_.cluster.dialect != Dialect::k1_8) destination.partition = kDefaultPartition;
-    return route;
+    return Shared<Route>::make([&](Route& route) {
+      route.match.emplace().http.emplace().path_prefix = "/";
+      RouteDestination& destination = route.destination.emplace();
+      destination.service = (*entries_.router_entry)->name;
+      destination.namespace_name = kDefaultNamespace;
+      if (request_.cluster.dialect != Dialect::k1_8) destination.partition = kDefaultPartition;
+    });
   }
 
   void write_resolver(const Draft::Node& from, ResolverNode& out) const {
     out.connect_timeout = from.connect_timeout;
     out.is_default = from.is_default;
-    out.target = draft_.targets[from.target].id;
+    out.target = targets_[from.target];
     out.failover_targets.reserve(from.failover.size());
-    for (Number target : from.failover) out.failover_targets.emplace_back(draft_.targets[target].id);
+    for (Number target : from.failover) out.failover_targets.push_back(targets_[target]);
     if (request_.cluster.dialect == Dialect::k1_8 || from.entry == nullptr) return;
     out.request_timeout = from.entry->request_timeout;
     if (from.failover_policy != nullptr) out.failover_policy = *from.failover_policy;
     out.load_balancer = from.entry->load_balancer;
-  }
-
-  void write_targets() {
-    std::pmr::vector<Number> order(draft_.scratch.resource());
-    order.reserve(draft_.targets.size());
-    for (Number target = 0; target < draft_.targets.size(); ++target) {
-      if (draft_.targets[target].retained) order.push_back(target);
-    }
-    std::sort(order.begin(), order.end(),
-              [this](Number a, Number b) { return draft_.targets[a].id < draft_.targets[b].id; });
-    chain_.targets.reserve(order.size());
-    for (Number target : order) {
-      const Draft::Target& from = draft_.targets[target];
-      write_target(from, chain_.targets.append(std::string(from.id)));
-    }
   }
 
   void write_target(const Draft::Target& from, ChainTarget& out) const {
@@ -132,15 +168,16 @@ class Writer {
     out.namespace_name = from.namespace_name;
     out.datacenter = from.datacenter;
     out.mesh_gateway_mode = from.mesh_gateway_mode;
-    if (from.subset_entry != nullptr) out.subset = *from.subset_entry;
-    out.external = !from.external_sni.empty();
+    if (from.subset_entry != nullptr) {
+      out.subset = Shared<ResolverSubset>(*entries_.services[from.service].resolver_entry, *from.subset_entry);
+    }
+    out.external_sni = from.external_sni;
     // A peer's trust domain is not known here.
     if (from.peer.empty()) {
       const std::string_view dot = from.subset.empty() ? "" : ".";
       out.name = join({from.subset, dot, service, ".", from.namespace_name, ".", from.datacenter, ".internal.",
                        request_.cluster.trust_domain});
     }
-    out.sni = out.external ? std::string(from.external_sni) : out.name;
     if (request_.cluster.dialect == Dialect::k1_8) return;
     out.partition = kDefaultPartition;
     out.peer = from.peer;
@@ -153,6 +190,8 @@ class Writer {
   const ReachableEntries& entries_;
   const ChainRequest& request_;
   DiscoveryChain& chain_;
+  std::span<Number> nodes_{};  // where those of the draft come to stand
+  std::span<Number> targets_{};
 };
 
 }  // namespace

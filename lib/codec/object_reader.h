@@ -13,7 +13,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "convergence/json.h"
-#include "convergence/sorted_map.h"
 #include "convergence/time.h"
 #include "lib/base/status_macros.h"
 #include "lib/codec/place.h"
@@ -72,16 +71,6 @@ absl::Status decode(const Json& json, const Place& place, std::map<std::string, 
   const Json::Object* members = json.as_object();
   if (!members) return wrong_type(json, place, "an object");
   out.clear();
-  for (const Json::Member& member : *members) {
-    CVG_RETURN_IF_ERROR(decode(member.value, place.member(member.name), out[member.name]));
-  }
-  return absl::OkStatus();
-}
-
-template <typename T>
-absl::Status decode(const Json& json, const Place& place, SortedMap<T>& out) {
-  const Json::Object* members = json.as_object();
-  if (!members) return wrong_type(json, place, "an object");
   for (const Json::Member& member : *members) {
     CVG_RETURN_IF_ERROR(decode(member.value, place.member(member.name), out[member.name]));
   }

@@ -62,13 +62,17 @@ class ObjectWriter {
   Json::Object object_;
 };
 
-// encode_list(list, encode): the overload for the items is picked here.
-template <typename T>
-Json encode_list(const std::vector<T>& list, Json (*encoder)(const std::type_identity_t<T>&)) {
+template <typename T, typename Encoder>
+Json encode_each(const std::vector<T>& list, Encoder encoder) {
   Json::Array array;
   array.reserve(list.size());
   for (const T& item : list) array.push_back(encoder(item));
   return Json(std::move(array));
+}
+// encode_list(list, encode): the overload for the items is picked here.
+template <typename T>
+Json encode_list(const std::vector<T>& list, Json (*encoder)(const std::type_identity_t<T>&)) {
+  return encode_each(list, encoder);
 }
 template <typename T>
 Json encode_map(const std::map<std::string, T>& map, Json (*encoder)(const std::type_identity_t<T>&)) {

@@ -33,7 +33,7 @@ std::set<std::string> InstanceGuard::served(const CatalogState& catalog, const s
   const Traffic traffic(catalog, {});
   std::set<std::string> found;
   for (const ChainTarget& target : targets_) {
-    if (target.service != service || target.external || target.datacenter != catalog.datacenter) continue;
+    if (target.service != service || !target.external_sni.empty() || target.datacenter != catalog.datacenter) continue;
     if (traffic.passing(target) > 0) found.insert(target.id);
   }
   return found;

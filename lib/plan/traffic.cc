@@ -8,36 +8,41 @@
 namespace convergence::plan {
 namespace {
 
-std::vector<std::string> next_nodes(const ChainNode& node) {
-  std::vector<std::string> next;
+// Calls visit(node) for those that traffic goes on to.
+template <typename Visit>
+void each_next(const ChainNode& node, Visit visit) {
   if (auto* router = std::get_if<RouterNode>(&node.body)) {
-    for (const ChainRoute& route : router->routes) next.push_back(route.next_node);
+    for (const ChainRoute& route : router->routes) visit(route.next_node);
   }
   if (auto* splitter = std::get_if<SplitterNode>(&node.body)) {
     for (const ChainSplit& split : splitter->splits) {
-      if (split.weight > 0) next.push_back(split.next_node);
+      if (split.weight > 0) visit(split.next_node);
     }
   }
-  return next;
 }
 
 }  // namespace
 
 std::vector<const ChainTarget*> active_targets(const DiscoveryChain& chain) {
-  std::set<std::string> seen;
-  std::set<std::string> targets;
-  std::vector<std::string> open{chain.start_node};
+  std::vector<bool> seen(chain.nodes.size(), false);
+  std::vector<bool> active(chain.targets.size(), false);
+  std::vector<NodeNumber> open;
+  const auto enter = [&](NodeNumber node) {
+    if (node >= seen.size() || seen[node]) return;
+    seen[node] = true;
+    open.push_back(node);
+  };
+  enter(chain.start_node);
   while (!open.empty()) {
-    const std::string name = std::move(open.back());
+    const ChainNode& node = chain.nodes[open.back()];
     open.pop_back();
-    auto node = chain.nodes.find(name);
-    if (node == chain.nodes.end() || !seen.insert(name).second) continue;
-    if (auto* resolver = std::get_if<ResolverNode>(&node->second.body)) targets.insert(resolver->target);
-    for (std::string& next : next_nodes(node->second)) open.push_back(std::move(next));
+    const auto* resolver = std::get_if<ResolverNode>(&node.body);
+    if (resolver != nullptr && resolver->target < active.size()) active[resolver->target] = true;
+    each_next(node, enter);
   }
   std::vector<const ChainTarget*> found;
-  for (const std::string& id : targets) {
-    if (auto target = chain.targets.find(id); target != chain.targets.end()) found.push_back(&target->second);
+  for (TargetNumber target = 0; target < active.size(); ++target) {
+    if (active[target]) found.push_back(&chain.targets[target]);
   }
   return found;
 }
@@ -47,7 +52,7 @@ Traffic::Traffic(const CatalogState& catalog, const DesiredState& desired) : cat
 }
 
 bool Traffic::is_empty(const ChainTarget& target) const {
-  if (target.external || target.datacenter != catalog_.datacenter) return false;
+  if (!target.external_sni.empty() || target.datacenter != catalog_.datacenter) return false;
   const bool known = catalog_.services.contains(target.service) || wanted_.contains(target.service);
   return known && passing(target) == 0;
 }
@@ -55,10 +60,10 @@ bool Traffic::is_empty(const ChainTarget& target) const {
 std::size_t Traffic::passing(const ChainTarget& target) const {
   auto service = catalog_.services.find(target.service);
   if (service == catalog_.services.end()) return 0;
-  auto [known, is_new] = known_.try_emplace({target.service, target.subset.filter}, 0);
+  auto [known, is_new] = known_.try_emplace({target.service, target.subset->filter}, 0);
   if (!is_new) return known->second;
   // A filter that cannot be read selects nothing in Consul either.
-  auto filter = Filter::parse(target.subset.filter);
+  auto filter = Filter::parse(target.subset->filter);
   if (!filter.ok()) return 0;
   for (const InstanceState& state : service->second->instances) {
     auto node = catalog_.nodes.find(state.instance.node);

@@ -10,17 +10,20 @@
 namespace convergence::test {
 namespace {
 
-void check_node(const DiscoveryChain& chain, const std::string& key) {
-  must(chain.nodes.find(key) != chain.nodes.end(), "nodes that are led to are there", key);
+void check_node(const DiscoveryChain& chain, NodeNumber node) {
+  must(node < chain.nodes.size(), "nodes that are led to are there", std::to_string(node));
 }
 
-void check_target(const DiscoveryChain& chain, const std::string& id) {
-  must(chain.targets.find(id) != chain.targets.end(), "targets that are named are there", id);
+void check_target(const DiscoveryChain& chain, TargetNumber target) {
+  must(target < chain.targets.size(), "targets that are named are there", std::to_string(target));
 }
 
 void walk(const DiscoveryChain& chain) {
   check_node(chain, chain.start_node);
-  for (const auto& [key, node] : chain.nodes) {
+  for (NodeNumber number = 0; number < chain.nodes.size(); ++number) {
+    const ChainNode& node = chain.nodes[number];
+    must(find_node(chain, node_key(chain, number)) == &node, "nodes stand in the order of their keys",
+         node_key(chain, number));
     if (const auto* router = std::get_if<RouterNode>(&node.body)) {
       for (const ChainRoute& one : router->routes) check_node(chain, one.next_node);
     } else if (const auto* splitter = std::get_if<SplitterNode>(&node.body)) {
@@ -28,8 +31,11 @@ void walk(const DiscoveryChain& chain) {
     } else {
       const auto& resolver = std::get<ResolverNode>(node.body);
       check_target(chain, resolver.target);
-      for (const std::string& id : resolver.failover_targets) check_target(chain, id);
+      for (TargetNumber target : resolver.failover_targets) check_target(chain, target);
     }
+  }
+  for (const ChainTarget& target : chain.targets) {
+    must(find_target(chain, target.id) == &target, "targets stand in the order of their ids", target.id);
   }
   // Expressions are read no earlier than here, so that one of them may be none.
   const absl::Status routed = route(chain, HttpRequestShape{}).status();

@@ -146,11 +146,11 @@ int deepest_splitter(const ConfigEntries& entries) {
 
 // The two chains, but for weights that differ by no more than `hundredths`: those become equal in `ours`.
 void level_weights(DiscoveryChain& ours, const DiscoveryChain& theirs, int hundredths) {
-  for (auto& [key, node] : ours.nodes) {
-    auto* splitter = std::get_if<SplitterNode>(&node.body);
-    const auto other = theirs.nodes.find(key);
-    if (splitter == nullptr || other == theirs.nodes.end()) continue;
-    const auto* other_splitter = std::get_if<SplitterNode>(&other->second.body);
+  for (NodeNumber node = 0; node < ours.nodes.size(); ++node) {
+    auto* splitter = std::get_if<SplitterNode>(&ours.nodes[node].body);
+    const ChainNode* other = find_node(theirs, node_key(ours, node));
+    if (splitter == nullptr || other == nullptr) continue;
+    const auto* other_splitter = std::get_if<SplitterNode>(&other->body);
     if (other_splitter == nullptr || other_splitter->splits.size() != splitter->splits.size()) continue;
     for (std::size_t i = 0; i < splitter->splits.size(); ++i) {
       std::int32_t& weight = splitter->splits[i].weight;
@@ -186,7 +186,7 @@ void compare_chain(const ConsulServer& consul, const ConfigEntries& entries, con
   CHECK(answer.status == (ours.ok() ? 200 : 500));
   ++(ours.ok() ? tally.chains : tally.broken);
   if (ours.ok()) {
-    tally.routers += ours->start_node.starts_with("router:");
+    tally.routers += std::holds_alternative<RouterNode>(ours->nodes[ours->start_node].body);
     const int depth = deepest_splitter(entries);
     tally.nested += depth > 1;
     tally.deep += depth > 2;

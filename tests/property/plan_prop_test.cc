@@ -241,12 +241,12 @@ FleetWorld make_fleet_world(std::mt19937_64& random) {
 // The resolvers that a chain sends traffic to; written apart from lib/plan.
 std::set<std::string> reached_targets(const DiscoveryChain& chain) {
   std::set<std::string> targets;
-  std::set<std::string> reached{chain.start_node};
-  std::vector<std::string> open{chain.start_node};
+  std::set<NodeNumber> reached{chain.start_node};
+  std::vector<NodeNumber> open{chain.start_node};
   while (!open.empty()) {
-    const ChainNode node = chain.nodes.find(open.back())->second;
+    const ChainNode& node = chain.nodes.at(open.back());
     open.pop_back();
-    auto follow = [&](const std::string& next) {
+    auto follow = [&](NodeNumber next) {
       if (reached.insert(next).second) open.push_back(next);
     };
     if (auto* router = std::get_if<RouterNode>(&node.body)) {
@@ -256,7 +256,7 @@ std::set<std::string> reached_targets(const DiscoveryChain& chain) {
         if (split.weight > 0) follow(split.next_node);
       }
     } else {
-      targets.insert(std::get<ResolverNode>(node.body).target);
+      targets.insert(chain.targets.at(std::get<ResolverNode>(node.body).target).id);
     }
   }
   return targets;
@@ -265,7 +265,7 @@ std::set<std::string> reached_targets(const DiscoveryChain& chain) {
 bool is_served(const CatalogState& catalog, const ChainTarget& target) {
   auto there = catalog.services.find(target.service);
   if (there == catalog.services.end()) return false;
-  auto filter = Filter::parse(target.subset.filter);
+  auto filter = Filter::parse(target.subset->filter);
   REQUIRE_OK(filter);
   return std::ranges::any_of(there->second->instances, [&](const InstanceState& state) {
     const NodeState& at = *catalog.nodes.at(state.instance.node);
@@ -280,10 +280,10 @@ std::map<std::string, bool> traffic_of(const CatalogState& catalog, const Desire
     const auto chain = compile(catalog.entries, service);
     if (!chain) continue;
     for (const std::string& id : reached_targets(*chain)) {
-      const ChainTarget& target = chain->targets.find(id)->second;
+      const ChainTarget& target = *find_target(*chain, id);
       const bool wanted =
           std::ranges::any_of(desired.services, [&](const DesiredService& one) { return one.name == target.service; });
-      if (target.external || (!catalog.services.contains(target.service) && !wanted)) continue;
+      if (!target.external_sni.empty() || (!catalog.services.contains(target.service) && !wanted)) continue;
       found[service + " -> " + id] = is_served(catalog, target);
     }
   }

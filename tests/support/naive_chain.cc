@@ -437,24 +437,30 @@ NaiveChain as_naive(const absl::StatusOr<DiscoveryChain>& chain) {
     return out;
   }
   out.protocol = chain->protocol;
-  out.start = chain->start_node;
-  for (const auto& [key, node] : chain->nodes) {
-    NaiveChain::Node& to = out.nodes[key];
+  out.start = node_key(*chain, chain->start_node);
+  for (NodeNumber number = 0; number < chain->nodes.size(); ++number) {
+    const ChainNode& node = chain->nodes[number];
+    NaiveChain::Node& to = out.nodes[node_key(*chain, number)];
     if (const auto* router = std::get_if<RouterNode>(&node.body)) {
-      for (const ChainRoute& route : router->routes) to.routes.push_back(route.next_node);
+      for (const ChainRoute& route : router->routes) to.routes.push_back(node_key(*chain, route.next_node));
     } else if (const auto* splitter = std::get_if<SplitterNode>(&node.body)) {
-      for (const ChainSplit& split : splitter->splits) to.legs.push_back({split.weight, split.next_node});
+      for (const ChainSplit& split : splitter->splits) {
+        to.legs.push_back({split.weight, node_key(*chain, split.next_node)});
+      }
     } else if (const auto* resolver = std::get_if<ResolverNode>(&node.body)) {
-      to.target = resolver->target;
-      to.failover = resolver->failover_targets;
+      to.target = target_id(*chain, resolver->target);
+      for (TargetNumber target : resolver->failover_targets) to.failover.emplace_back(target_id(*chain, target));
       to.connect_timeout = resolver->connect_timeout.count();
       to.is_default = resolver->is_default;
     }
   }
-  for (const auto& [id, target] : chain->targets) {
-    out.targets[id] = {
-        target.service, target.service_subset, target.namespace_name,    target.datacenter,    target.peer,
-        target.sni,     target.name,           target.mesh_gateway_mode, target.subset.filter, target.external};
+  for (const ChainTarget& target : chain->targets) {
+    const bool external = !target.external_sni.empty();
+    out.targets[target.id] = {target.service,        target.service_subset,
+                              target.namespace_name, target.datacenter,
+                              target.peer,           external ? target.external_sni : target.name,
+                              target.name,           target.mesh_gateway_mode,
+                              target.subset->filter, external};
   }
   return out;
 }

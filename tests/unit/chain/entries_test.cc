@@ -229,15 +229,14 @@ TEST_CASE("the trust domain and the datacenter are the cluster's") {
                        .service = "web",
                        .namespace_name = "default",
                        .datacenter = "home",
-                       .sni = "web.default.home.internal.td.consul",
                        .name = "web.default.home.internal.td.consul"};
-  CHECK(chain->targets == SortedMap<ChainTarget>{{"web.default.home", expected}});
+  CHECK(chain->targets == std::vector<ChainTarget>{expected});
 
   request.evaluate_in_datacenter = "dc1";
   chain = compile_chain(test::entry_map({proxy_defaults({.mesh_gateway_mode = "local"})}), request);
   REQUIRE_OK(chain);
   CHECK(chain->datacenter == "dc1");
-  CHECK(chain->targets.find("web.default.dc1")->second.mesh_gateway_mode == "local");
+  CHECK(find_target(*chain, "web.default.dc1")->mesh_gateway_mode == "local");
 }
 
 }  // namespace

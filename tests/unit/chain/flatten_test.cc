@@ -35,9 +35,9 @@ std::string nested(const std::vector<std::int32_t>& weights) {
   REQUIRE_OK(chain);
   CHECK(chain->nodes.size() == 3);  // the inner splitters are gone
   std::vector<std::string> legs;
-  for (const ChainSplit& split : std::get<SplitterNode>(chain->nodes.find("splitter:s0.default")->second.body).splits) {
-    legs.push_back(fmt::format(
-        "{} {}", chain->targets.find(chain->nodes.find(split.next_node)->second.name)->second.service, split.weight));
+  for (const ChainSplit& split : std::get<SplitterNode>(find_node(*chain, "splitter:s0.default")->body).splits) {
+    const auto& resolver = std::get<ResolverNode>(chain->nodes[split.next_node].body);
+    legs.push_back(fmt::format("{} {}", chain->targets[resolver.target].service, split.weight));
   }
   return fmt::format("{}", fmt::join(legs, ", "));
 }
@@ -80,8 +80,8 @@ TEST_CASE("splitters side by side that share what is below them") {
   }
   const auto chain = compile_chain(entry_map(entries), {.service = "top"});
   REQUIRE_OK(chain);
-  CHECK(std::get<SplitterNode>(chain->nodes.find("splitter:top.default")->second.body).splits.size() == std::size_t{1}
-                                                                                                            << levels);
+  CHECK(std::get<SplitterNode>(find_node(*chain, "splitter:top.default")->body).splits.size() == std::size_t{1}
+                                                                                                     << levels);
   CHECK(chain->nodes.size() == 3);
 }
 

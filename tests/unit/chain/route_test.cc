@@ -448,6 +448,12 @@ TEST_CASE("headers that leg and route change, the route with the last word") {
   CHECK(result->why.back() == "  response headers: set c: leg");
 }
 
+ChainNode& node_of(DiscoveryChain& chain, std::string_view key) {
+  const ChainNode* found = find_node(chain, key);
+  REQUIRE(found != nullptr);
+  return chain.nodes[static_cast<std::size_t>(found - chain.nodes.data())];
+}
+
 TEST_CASE("what cannot be routed") {
   CHECK_ERROR(route(routed({}), {.path = "*"}), ErrorKind::kNotFound, "chain \"shop\": no route matches GET \"*\";");
   CHECK_ERROR(route(routed({.path_regex = "("}), {}), ErrorKind::kValidate, "regular expression \"(\": missing )");
@@ -460,20 +466,32 @@ TEST_CASE("what cannot be routed") {
     const char* problem;
   };
   const Case cases[] = {
-      {"no start node", [](DiscoveryChain& chain) { chain.nodes.erase("router:shop.default"); },
-       "node \"router:shop.default\" is missing"},
-      {"no node behind the route", [](DiscoveryChain& chain) { chain.nodes.erase("splitter:shop.default"); },
-       "node \"splitter:shop.default\" is missing"},
-      {"no node behind the leg", [](DiscoveryChain& chain) { chain.nodes.erase("resolver:v2.shop.default.dc1"); },
-       "node \"resolver:v2.shop.default.dc1\" is missing"},
-      {"no target", [](DiscoveryChain& chain) { chain.targets.erase("v1.shop.default.dc1"); },
-       "target \"v1.shop.default.dc1\" is missing"},
-      {"no failover target", [](DiscoveryChain& chain) { chain.targets.erase("v2.shop.default.dc3"); },
-       "failover target \"v2.shop.default.dc3\" is missing"},
+      {"no start node", [](DiscoveryChain& chain) { chain.start_node = 9; }, "node 9 of 6 is missing"},
+      {"no node behind the route",
+       [](DiscoveryChain& chain) {
+         std::get<RouterNode>(node_of(chain, "router:shop.default").body).routes.back().next_node = 6;
+       },
+       "node 6 of 6 is missing"},
+      {"no node behind the leg",
+       [](DiscoveryChain& chain) {
+         std::get<SplitterNode>(node_of(chain, "splitter:shop.default").body).splits[1].next_node = 7;
+       },
+       "node 7 of 6 is missing"},
+      {"no target",
+       [](DiscoveryChain& chain) {
+         std::get<ResolverNode>(node_of(chain, "resolver:v1.shop.default.dc1").body).target = 7;
+       },
+       "target 7 of "},
+      {"no failover target",
+       [](DiscoveryChain& chain) {
+         std::get<ResolverNode>(node_of(chain, "resolver:v2.shop.default.dc1").body).failover_targets.push_back(8);
+       },
+       "failover target 8 of "},
       {"a splitter below a splitter",
        [](DiscoveryChain& chain) {
-         auto& splits = std::get<SplitterNode>(chain.nodes["splitter:shop.default"].body).splits;
-         splits[0].next_node = "splitter:shop.default";
+         ChainNode& splitter = node_of(chain, "splitter:shop.default");
+         std::get<SplitterNode>(splitter.body).splits[0].next_node =
+             static_cast<NodeNumber>(&splitter - chain.nodes.data());
        },
        "node \"shop.default\" stands where a resolver has to"},
   };

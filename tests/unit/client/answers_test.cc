@@ -254,7 +254,7 @@ TEST_CASE("config entries and chains") {
                                                        [&](auto d) { client.discovery_chain("web", {}, d); });
   REQUIRE_OK(chain);
   CHECK(*chain == Answer<DiscoveryChain>{value_of<DiscoveryChain>(kChain), 24});
-  CHECK(chain->value.start_node == "resolver:web.default.dc1");
+  CHECK(node_key(chain->value, chain->value.start_node) == "resolver:web.default.dc1");
 }
 
 TEST_CASE("sessions") {

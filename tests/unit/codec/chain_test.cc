@@ -20,22 +20,30 @@ constexpr char kChain[] =
     R"("1m30s","Service":"till","Namespace":"default","PrefixRewrite":"/","NumRetries":2}},"NextNode":"splitter:till.default"},)"
     R"({"Definition":{},"NextNode":"splitter:shop.default"}]},"splitter:shop.default":{"Type":"splitter","Name":"shop.default",)"
     R"("Splits":[{"Weight":97.5,"NextNode":"resolver:v1.shop.default.dc1"},{"Weight":2.5,"NextNode":"resolver:till.default.dc1"},)"
-    R"({"NextNode":"resolver:till.default.dc1"}]}},"Targets":{"till.default.dc1":{"ID":"till.default.dc1","Service":"till",)"
+    R"({"NextNode":"resolver:till.default.dc1"}]},"splitter:till.default":{"Type":"splitter","Name":"till.default",)"
+    R"("Splits":[{"Weight":100,"NextNode":"resolver:till.default.dc1"}]}},"Targets":{"till.default.dc1":{"ID":"till.default.dc1","Service":"till",)"
     R"("Namespace":"default","Datacenter":"dc1","MeshGateway":{},"Subset":{},"External":true,"SNI":"sni","Name":"name"},)"
     R"("v1.shop.default.dc1":{"ID":"v1.shop.default.dc1","Service":"shop","ServiceSubset":"v1","Namespace":"default",)"
     R"("Datacenter":"dc1","MeshGateway":{"Mode":"local"},"Subset":{"Filter":"Service.Meta.version == v1","OnlyPassing":true},)"
-    R"("SNI":"s","Name":"n"}}})";
+    R"("SNI":"n","Name":"n"},"v1.shop.default.dc2":{"ID":"v1.shop.default.dc2","Service":"shop","ServiceSubset":"v1",)"
+    R"("Namespace":"default","Datacenter":"dc2","MeshGateway":{},"Subset":{},"SNI":"n2","Name":"n2"}}})";
 
 TEST_CASE("a chain is written as it was read") {
   const absl::StatusOr<DiscoveryChain> chain = parse<DiscoveryChain>(kChain, "chain");
   REQUIRE_OK(chain);
   CHECK(to_text(to_json(*chain)) == kChain);
-  const SplitterNode& splitter = std::get<SplitterNode>(chain->nodes.find("splitter:shop.default")->second.body);
-  CHECK(splitter.splits == std::vector<ChainSplit>{{9750, "resolver:v1.shop.default.dc1"},
-                                                   {250, "resolver:till.default.dc1"},
-                                                   {0, "resolver:till.default.dc1"}});
-  const ResolverNode& resolver = std::get<ResolverNode>(chain->nodes.find("resolver:v1.shop.default.dc1")->second.body);
-  CHECK(resolver == ResolverNode{std::chrono::seconds(15), false, "v1.shop.default.dc1", {"v1.shop.default.dc2"}});
+  std::vector<std::string> keys;
+  for (NodeNumber node = 0; node < chain->nodes.size(); ++node) keys.push_back(node_key(*chain, node));
+  CHECK(keys == std::vector<std::string>{"resolver:till.default.dc1", "resolver:v1.shop.default.dc1",
+                                         "router:shop.default", "splitter:shop.default", "splitter:till.default"});
+  CHECK(chain->start_node == 2);
+  CHECK(std::get<SplitterNode>(chain->nodes[3].body).splits == std::vector<ChainSplit>{{9750, 1}, {250, 0}, {0, 0}});
+  CHECK(std::get<ResolverNode>(chain->nodes[1].body) == ResolverNode{std::chrono::seconds(15), false, 1, {2}});
+  CHECK(find_node(*chain, "splitter:shop.default") == &chain->nodes[3]);
+  CHECK(find_node(*chain, "splitter:shop") == nullptr);
+  CHECK(find_node(*chain, "shop.default") == nullptr);
+  CHECK(find_target(*chain, "v1.shop.default.dc2") == &chain->targets[2]);
+  CHECK(find_target(*chain, "v1.shop.default.dc3") == nullptr);
 }
 
 TEST_CASE("the chain of a later server, with what it says more") {
@@ -53,20 +61,19 @@ TEST_CASE("the chain of a later server, with what it says more") {
   want.namespace_name = "default";
   want.datacenter = "dc1";
   want.protocol = "tcp";
-  want.start_node = "resolver:s";
+  want.start_node = 0;
   want.dialect = Dialect::kCurrent;
   want.partition = "default";
   want.is_default = true;
   want.service_meta = {{"a", "b"}};
-  ResolverNode resolver{std::chrono::seconds(5), true, "s", {}, std::chrono::microseconds(1)};
+  ResolverNode resolver{std::chrono::seconds(5), true, 0, {}, std::chrono::microseconds(1)};
   resolver.load_balancer = LoadBalancer{.policy = "maglev"};
-  want.nodes["resolver:s"] = {"s", resolver};
-  want.nodes["splitter:s"] = {"s", SplitterNode{{{10000, "resolver:s", Shared<Split>(Split{.weight = 10000})}}}};
-  ChainTarget& target = want.targets["s"];
+  want.nodes = {{"", resolver}, {"s", SplitterNode{{{10000, 0, Shared<Split>(Split{.weight = 10000})}}}}};
+  ChainTarget& target = want.targets.emplace_back();
   target.id = "s";
   target.service = "s";
   target.mesh_gateway_mode = "local";
-  target.subset.unknown.push_back({"New", 1});
+  target.subset = ResolverSubset{.unknown = {{"New", 1}}};
   target.partition = "default";
   target.peer = "p";
   target.connect_timeout = std::chrono::seconds(5);
@@ -83,6 +90,19 @@ TEST_CASE("what is no chain is refused with its place") {
       {"the whole answer", R"({"Chain":{}})", "chain: (offset 0): needs a member \"ServiceName\""},
       {"a node of no kind", R"({"ServiceName":"s","StartNode":"x","Nodes":{"x":{"Type":"mixer","Name":"n"}}})",
        "chain: /Nodes/x/Type (offset 56): \"mixer\" is none of router, splitter, resolver"},
+      {"a start node that is not there", R"({"ServiceName":"s","StartNode":"x","Nodes":{}})",
+       "chain: /StartNode (offset 0): leads to \"x\", which the chain does not have"},
+      {"a target that is not there",
+       R"({"ServiceName":"s","StartNode":"resolver:s","Nodes":{"resolver:s":{"Type":"resolver","Name":"s",)"
+       R"("Resolver":{"Target":"s"}}}})",
+       "chain: /Nodes/resolver:s (offset 66): leads to \"s\", which the chain does not have"},
+      {"a node under another name than its own",
+       R"({"ServiceName":"s","StartNode":"splitter:s","Nodes":{"splitter:s":{"Type":"splitter","Name":"t"}}})",
+       "chain: /Nodes/splitter:s (offset 66): \"splitter:t\" stands here under another name than its own"},
+      {"a target under another name than its own",
+       R"({"ServiceName":"s","StartNode":"splitter:s","Nodes":{"splitter:s":{"Type":"splitter","Name":"s"}},)"
+       R"("Targets":{"t":{"ID":"s","Service":"s"}}})",
+       "chain: /Targets/t (offset 113): \"s\" stands here under another name than its own"},
       {"a resolver node without its part",
        R"({"ServiceName":"s","StartNode":"x","Nodes":{"x":{"Type":"resolver","Name":"n"}}})",
        "chain: /Nodes/x (offset 48): needs a member \"Resolver\""},

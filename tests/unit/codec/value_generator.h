@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -66,7 +67,7 @@ class ValueGenerator {
   }
 
   DiscoveryChain chain() {
-    DiscoveryChain out{text(), text(), text(), text(), text(), text(), {}, {}};
+    DiscoveryChain out{text(), text(), text(), text(), text()};
     const bool current = flag();
     if (current) {
       out.dialect = Dialect::kCurrent;
@@ -75,20 +76,21 @@ class ValueGenerator {
       out.service_meta = text_map();
       out.envoy_extensions = extensions();
     }
-    for (std::uint64_t i = below(5); i > 0; --i) out.nodes[text()] = chain_node(current);
-    for (std::uint64_t i = below(5); i > 0; --i) {
-      out.targets[text()] = {.id = text(),
+    std::set<std::string> ids;
+    for (std::uint64_t i = below(5); i > 0; --i) ids.insert(text());
+    for (const std::string& id : ids) {
+      out.targets.push_back({.id = id,
                              .service = text(),
                              .service_subset = text(),
                              .namespace_name = text(),
                              .datacenter = text(),
                              .mesh_gateway_mode = text(),
                              .subset = subset(),
-                             .external = flag(),
-                             .sni = text(),
-                             .name = text()};
-      if (current) make_current(out.targets.begin()->second);
+                             .name = text(),
+                             .external_sni = flag() ? text() : ""});
+      if (current) make_current(out.targets.back());
     }
+    make_nodes(out);
     return out;
   }
 
@@ -582,37 +584,42 @@ class ValueGenerator {
     return out;
   }
 
-  ChainNode chain_node(bool current) {
-    ChainNode out;
-    out.name = text();
-    switch (below(3)) {
-      case 0: {
-        ResolverNode node{duration(), flag(), text(), text_list()};
-        if (current) {
-          node.request_timeout = duration();
-          node.load_balancer = load_balancer();
-          if (!node.failover_targets.empty()) node.failover_policy = failover_policy();
-        }
-        out.body = node;
-        break;
-      }
-      case 1: {
-        SplitterNode node;
+  // In the order of their keys: a resolver for some of the targets, then routers, then splitters; one at least.
+  void make_nodes(DiscoveryChain& out) {
+    const bool current = out.dialect == Dialect::kCurrent;
+    std::set<std::string> routers;
+    std::set<std::string> splitters = {text()};
+    for (std::uint64_t i = below(3); i > 0; --i) routers.insert(text());
+    for (std::uint64_t i = below(3); i > 0; --i) splitters.insert(text());
+    for (TargetNumber target = 0; target < out.targets.size(); ++target) {
+      if (flag()) out.nodes.push_back({"", resolver_node(target, out.targets.size(), current)});
+    }
+    for (const std::string& name : routers) out.nodes.push_back({name, RouterNode{}});
+    for (const std::string& name : splitters) out.nodes.push_back({name, SplitterNode{}});
+    const auto any = [&] { return static_cast<NodeNumber>(below(out.nodes.size())); };
+    out.start_node = any();
+    for (ChainNode& node : out.nodes) {
+      if (auto* router = std::get_if<RouterNode>(&node.body)) {
+        for (std::uint64_t i = below(4); i > 0; --i) router->routes.push_back({route(), any()});
+      } else if (auto* splitter_node = std::get_if<SplitterNode>(&node.body)) {
         for (std::uint64_t i = below(4); i > 0; --i) {
-          node.splits.push_back({percent(), text(), {}});
-          if (current) node.splits.back().definition = split();
+          splitter_node->splits.push_back({percent(), any(), {}});
+          if (current) splitter_node->splits.back().definition = split();
         }
-        if (current) node.load_balancer = load_balancer();
-        out.body = node;
-        break;
-      }
-      default: {
-        RouterNode node;
-        for (std::uint64_t i = below(4); i > 0; --i) node.routes.push_back({route(), text()});
-        out.body = node;
-        break;
+        if (current) splitter_node->load_balancer = load_balancer();
       }
     }
+  }
+
+  ResolverNode resolver_node(TargetNumber target, std::size_t targets, bool current) {
+    ResolverNode out{duration(), flag(), target, {}};
+    for (std::uint64_t i = below(3); i > 0; --i) {
+      out.failover_targets.push_back(static_cast<TargetNumber>(below(targets)));
+    }
+    if (!current) return out;
+    out.request_timeout = duration();
+    out.load_balancer = load_balancer();
+    if (!out.failover_targets.empty()) out.failover_policy = failover_policy();
     return out;
   }
 
