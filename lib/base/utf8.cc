@@ -2,6 +2,12 @@
 
 namespace convergence {
 
+bool is_ascii(std::string_view text) {
+  unsigned char all = 0;
+  for (char c : text) all = static_cast<unsigned char>(all | static_cast<unsigned char>(c));
+  return all < 0x80;
+}
+
 std::size_t utf8_length(std::string_view text) {
   if (text.empty()) return 0;
   const auto lead = static_cast<unsigned char>(text[0]);

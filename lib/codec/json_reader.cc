@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "convergence/json.h"
+#include "lib/base/utf8.h"
 #include "lib/codec/place.h"
 
 namespace convergence {
@@ -68,13 +69,13 @@ class TreeBuilder {
   }
   bool String(const char* value, rapidjson::SizeType length, bool) {
     std::string decoded(value, length);
-    const std::size_t start = string_start();
+    const std::size_t start = string_start(length);
     return check_surrogates(decoded, start) && add(Json(std::move(decoded)), start);
   }
   bool Key(const char* value, rapidjson::SizeType length, bool) {
     Frame& frame = frames_.back();
     frame.key.assign(value, length);
-    const std::size_t start = string_start();
+    const std::size_t start = string_start(length);
     if (!check_surrogates(frame.key, start)) return false;  // before it may become part of a pointer
     frame.has_key = true;
     if (seen(frame)) return stop(pointer(), start, fmt::format("the key \"{}\" is there twice", frame.key));
@@ -168,10 +169,14 @@ class TreeBuilder {
     return !frame.keys.insert(frame.key).second;
   }
 
-  // The stream is past the closing quote. Going back, the opening one is the first that is not escaped, which is to say
-  // that an even number of backslashes stands before it.
-  std::size_t string_start() const {
+  // The stream is past the closing quote. Without escapes the opening one is as far back as the text is long; within a
+  // string no quote stands there without a backslash before it. Going back, the opening one is the first that is not
+  // escaped, which is to say that an even number of backslashes stands before it.
+  std::size_t string_start(std::size_t length) const {
     std::size_t quote = stream_.Tell() - 1;
+    if (const std::size_t plain = quote - length - 1; text_[plain] == '"' && (plain == 0 || text_[plain - 1] != '\\')) {
+      return plain;
+    }
     for (;;) {
       quote = text_.rfind('"', quote - 1);
       std::size_t slash = quote;
@@ -239,12 +244,13 @@ absl::StatusOr<Json> parse_json(std::string_view text, std::string_view document
     return codec::decode_error(document, "", 0, "starts with a byte order mark");
   }
   // Iterative, so that hostile nesting meets our limit and not the end of the stack.
-  constexpr unsigned kFlags =
-      rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseValidateEncodingFlag;
+  constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
   rapidjson::MemoryStream stream(text.data(), text.size());
   TreeBuilder builder(text, stream);
   rapidjson::Reader reader;
-  const rapidjson::ParseResult result = reader.Parse<kFlags>(stream, builder);
+  const rapidjson::ParseResult result =
+      is_ascii(text) ? reader.Parse<kFlags>(stream, builder)
+                     : reader.Parse<kFlags | rapidjson::kParseValidateEncodingFlag>(stream, builder);
   if (const std::optional<Problem>& problem = builder.problem()) {
     return codec::decode_error(document, problem->pointer, problem->offset, problem->text);
   }

@@ -27,6 +27,8 @@ Json encode_percent(std::int32_t hundredths);
 // Builds an object in the order of the calls. Unlike Json::set() it does not look for names that are there already.
 class ObjectWriter {
  public:
+  ObjectWriter() { object_.reserve(8); }  // as many as most have
+
   ObjectWriter& put(std::string_view name, Json value) {
     object_.push_back(Json::Member{std::string(name), std::move(value)});
     return *this;
