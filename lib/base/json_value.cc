@@ -2,6 +2,8 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
+#include <cstring>
 #include <limits>
 
 #include "convergence/json.h"
@@ -40,12 +42,27 @@ constexpr std::array<bool, 256> kEscaped = [] {
   return out;
 }();
 
+// How many characters stand before the first that is escaped; eight at a time are looked at as one number.
+std::size_t plain_length(std::string_view text) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
+  constexpr std::uint64_t kHigh = 0x8080808080808080;
+  // Sets the high bit of a byte that is zero, and perhaps of one after such a byte.
+  const auto zeros = [](std::uint64_t bytes) { return (bytes - kOnes) & ~bytes; };
+  std::size_t at = 0;
+  for (std::uint64_t bytes = 0; text.size() - at >= sizeof bytes; at += sizeof bytes) {
+    std::memcpy(&bytes, text.data() + at, sizeof bytes);
+    const std::uint64_t control = (bytes - kOnes * 0x20) & ~bytes;
+    if (((control | zeros(bytes ^ kOnes * '"') | zeros(bytes ^ kOnes * '\\')) & kHigh) != 0) break;
+  }
+  while (at < text.size() && !kEscaped[static_cast<unsigned char>(text[at])]) ++at;
+  return at;
+}
+
 void append_string(std::string& out, std::string_view text) {
   static constexpr char kHex[] = "0123456789abcdef";
   out += '"';
   for (;;) {
-    std::size_t plain = 0;
-    while (plain < text.size() && !kEscaped[static_cast<unsigned char>(text[plain])]) ++plain;
+    const std::size_t plain = plain_length(text);
     out.append(text, 0, plain);
     if (plain == text.size()) break;
     const char c = text[plain];

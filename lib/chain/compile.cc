@@ -43,6 +43,8 @@ class Compiler {
   Compiler(ReachableEntries& entries, const ChainRequest& request, Scratch& scratch, DiscoveryChain& out);
   absl::Status run();
   absl::Status check();
+  // From here on an error has no text.
+  void say_nothing() { silent_ = true; }
 
  private:
   // Each returns the node under which the traffic goes on.
@@ -73,13 +75,19 @@ class Compiler {
   bool dialed_directly(const ServiceDefaults* own) const;
   bool is_default(const ServiceResolver& entry) const;
   bool current() const { return request_.cluster.dialect != Dialect::k1_8; }
-  absl::Status fail(std::string_view text) const { return graph_error(request_.service, text); }
+  // text() is Consul's.
+  template <typename Text>
+  absl::Status fail(Text text) const {
+    if (silent_) return absl::Status(absl::StatusCode::kInvalidArgument, "");
+    return graph_error(request_.service, text());
+  }
 
   // INPUT
   ReachableEntries& entries_;
   const ChainRequest& request_;
   const std::string proxy_protocol_;
   const std::string_view datacenter_;
+  bool silent_ = false;
   const bool no_advanced_;  // the protocol asked for knows neither routers nor splitters
 
   // STATE
@@ -122,7 +130,8 @@ absl::Status Compiler::check() {
   CVG_ASSIGN_OR_RETURN(draft_.start, start());
   if (draft_.nested) {  // else nothing leads back to where one has been
     const std::vector<std::string> circle = find_circle(draft_);
-    if (!circle.empty()) return fail(fmt::format("detected circular reference: [{}]", fmt::join(circle, " -> ")));
+    if (!circle.empty())
+      return fail([&] { return fmt::format("detected circular reference: [{}]", fmt::join(circle, " -> ")); });
     flatten_splitters(draft_);
   }
   return finish();
@@ -182,9 +191,11 @@ absl::Status Compiler::note_protocol(Number service) {
   if (chain_.protocol.empty()) {
     chain_.protocol = ascii_lower(protocol);
   } else if (!ascii_equal_fold(protocol, chain_.protocol)) {
-    return fail(fmt::format(R"(discovery chain {} uses inconsistent protocols; service {} has {} which is not {})",
-                            go_quote(request_.service), go_quote(entries_.names.text(service)),
-                            go_quote(ascii_lower(protocol)), go_quote(chain_.protocol)));
+    return fail([&] {
+      return fmt::format(R"(discovery chain {} uses inconsistent protocols; service {} has {} which is not {})",
+                         go_quote(request_.service), go_quote(entries_.names.text(service)),
+                         go_quote(ascii_lower(protocol)), go_quote(chain_.protocol));
+    });
   }
   return absl::OkStatus();
 }
@@ -342,7 +353,7 @@ absl::StatusOr<Number> Compiler::follow(Number from) {
     if (seen) {
       std::vector<std::string_view> ids;
       for (Number hop : history_) ids.push_back(draft_.targets[hop].id);
-      return fail(fmt::format("detected circular resolver redirect: [{}]", fmt::join(ids, " -> ")));
+      return fail([&] { return fmt::format("detected circular resolver redirect: [{}]", fmt::join(ids, " -> ")); });
     }
     const ServiceResolver* entry = entries_.services[here.service].resolver;
     if (entry == nullptr) return at;
@@ -373,8 +384,10 @@ absl::Status Compiler::settle(Number settled, Draft::Node& node) {
   if (!here.subset.empty()) {
     const auto subset = entry.subsets.find(std::string(here.subset));
     if (subset == entry.subsets.end()) {
-      return fail(fmt::format("service {} does not have a subset named {}", go_quote(entries_.names.text(here.service)),
-                              go_quote(here.subset)));
+      return fail([&] {
+        return fmt::format("service {} does not have a subset named {}", go_quote(entries_.names.text(here.service)),
+                           go_quote(here.subset));
+      });
     }
     here.subset_entry = &subset->second;
   }
@@ -405,8 +418,10 @@ absl::Status Compiler::check_external(const Draft::Target& external, const Servi
                         : !resolver.failover.empty() ? "failover"
                                                      : nullptr;
   if (refused == nullptr) return absl::OkStatus();
-  return fail(fmt::format("service {} has an external SNI set; cannot define {} for external services",
-                          go_quote(entries_.names.text(external.service)), refused));
+  return fail([&] {
+    return fmt::format("service {} has an external SNI set; cannot define {} for external services",
+                       go_quote(entries_.names.text(external.service)), refused);
+  });
 }
 
 // In 1.8 empty at home: the cluster's datacenter, whatever datacenter the chain is compiled for (discovery-chain.md
@@ -469,9 +484,11 @@ absl::StatusOr<std::span<Number>> Compiler::failover(Number primary, const Failo
 // Step 5 from 4 on.
 absl::Status Compiler::finish() {
   if (advanced_ && !is_http_like(chain_.protocol)) {
-    return fail(
-        fmt::format("discovery chain {} uses a protocol {} that does not permit advanced routing or splitting behavior",
-                    go_quote(request_.service), go_quote(chain_.protocol)));
+    return fail([&] {
+      return fmt::format(
+          "discovery chain {} uses a protocol {} that does not permit advanced routing or splitting behavior",
+          go_quote(request_.service), go_quote(chain_.protocol));
+    });
   }
   const std::string& wanted = request_.overrides.protocol;
   if (!wanted.empty() && wanted != chain_.protocol) chain_.protocol = effective_.protocol = wanted;
@@ -529,12 +546,14 @@ absl::StatusOr<DiscoveryChain> compile_chain(EntryLookup& lookup, const ChainReq
   return chain;
 }
 
-absl::Status check_chain(EntryLookup& lookup, const ChainRequest& request) {
-  CVG_RETURN_IF_ERROR(check_request(request));
+bool chain_compiles(EntryLookup& lookup, const ChainRequest& request) {
+  if (!check_request(request).ok()) return false;
   Scratch scratch;
   ReachableEntries entries = collect_reachable(lookup, request.service, scratch);
   DiscoveryChain chain;
-  return Compiler(entries, request, scratch, chain).check();
+  Compiler compiler(entries, request, scratch, chain);
+  compiler.say_nothing();
+  return compiler.check().ok();
 }
 
 absl::StatusOr<DiscoveryChain> compile_chain(const EntryMap& entries, const ChainRequest& request) {

@@ -13,8 +13,8 @@ namespace convergence {
 // compile_chain() over the entries that a lookup sees.
 absl::StatusOr<DiscoveryChain> compile_chain(EntryLookup& lookup, const ChainRequest& request);
 
-// Whether it would compile, without what it would be.
-absl::Status check_chain(EntryLookup& lookup, const ChainRequest& request);
+// Whether it would compile: neither what it would be is made nor why not is said.
+bool chain_compiles(EntryLookup& lookup, const ChainRequest& request);
 
 // "graph" with the chain's service in the detail.
 absl::Status graph_error(std::string_view service, std::string_view text);

@@ -4,8 +4,10 @@
 
 #include <charconv>
 #include <cstddef>
+#include <iterator>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -81,10 +83,10 @@ class TreeBuilder {
     if (seen(frame)) return stop(pointer(), start, fmt::format("the key \"{}\" is there twice", frame.key));
     return true;
   }
-  bool StartObject() { return open(Json(Json::Object{})); }
-  bool StartArray() { return open(Json(Json::Array{})); }
-  bool EndObject(rapidjson::SizeType) { return close(); }
-  bool EndArray(rapidjson::SizeType) { return close(); }
+  bool StartObject() { return open(false, members_.size()); }
+  bool StartArray() { return open(true, items_.size()); }
+  bool EndObject(rapidjson::SizeType) { return close<Json::Object>(members_); }
+  bool EndArray(rapidjson::SizeType) { return close<Json::Array>(items_); }
 
   // With kParseNumbersAsStringsFlag there are no events of these.
   bool Int(int) { return false; }
@@ -95,10 +97,18 @@ class TreeBuilder {
 
   // Of the value that is being read.
   std::string pointer() const {
+    // An array's items end where those of the next array within it begin.
+    std::vector<std::size_t> ends(frames_.size());
+    std::size_t end = items_.size();
+    for (std::size_t i = frames_.size(); i > 0; --i) {
+      ends[i - 1] = end;
+      if (frames_[i - 1].is_array) end = frames_[i - 1].first;
+    }
     std::string pointer;
-    for (const Frame& frame : frames_) {
-      if (const Json::Array* array = frame.container.as_array()) {
-        codec::append_pointer_token(pointer, fmt::format("{}", array->size()));
+    for (std::size_t i = 0; i < frames_.size(); ++i) {
+      const Frame& frame = frames_[i];
+      if (frame.is_array) {
+        codec::append_pointer_token(pointer, fmt::format("{}", ends[i] - frame.first));
       } else if (frame.has_key) {
         codec::append_pointer_token(pointer, frame.key);
       }
@@ -109,8 +119,12 @@ class TreeBuilder {
   Json take() { return std::move(root_); }
 
  private:
+  // A container that is being read. What it has so far lies at the end of members_ or items_, so that it is made once
+  // it is known how large.
   struct Frame {
-    Json container;
+    bool is_array = false;
+    std::size_t first = 0;
+    std::size_t offset = 0;
     bool has_key = false;  // a key was read, its value not yet
     std::string key;
     std::set<std::string, std::less<>> keys;  // filled once there are more than a few
@@ -121,42 +135,49 @@ class TreeBuilder {
     return false;
   }
 
-  bool add(Json value, std::size_t offset) {
+  bool add(Json&& value, std::size_t offset) {
     value.offset = offset;
     if (frames_.empty()) {
       root_ = std::move(value);
       return true;
     }
     Frame& frame = frames_.back();
-    if (Json::Array* array = frame.container.as_array()) {
-      array->push_back(std::move(value));
+    if (frame.is_array) {
+      items_.push_back(std::move(value));
     } else {
-      frame.container.as_object()->push_back(Json::Member{std::move(frame.key), std::move(value)});
+      Json::Member& member = members_.emplace_back();
+      member.name.swap(frame.key);
+      member.value = std::move(value);
       frame.has_key = false;
     }
     return true;
   }
 
-  bool open(Json container) {
-    container.offset = stream_.Tell();
+  bool open(bool is_array, std::size_t first) {
+    const std::size_t offset = stream_.Tell();
     if (frames_.size() == kMaxDepth) {
-      return stop(pointer(), container.offset, fmt::format("nested deeper than {} levels", kMaxDepth));
+      return stop(pointer(), offset, fmt::format("nested deeper than {} levels", kMaxDepth));
     }
-    frames_.emplace_back();
-    frames_.back().container = std::move(container);
+    Frame& frame = frames_.emplace_back();
+    frame.is_array = is_array;
+    frame.first = first;
+    frame.offset = offset;
     return true;
   }
 
-  bool close() {
-    Json container = std::move(frames_.back().container);
+  template <typename Container>
+  bool close(Container& open_ones) {
+    const auto first = open_ones.begin() + static_cast<std::ptrdiff_t>(frames_.back().first);
+    Container whole(std::make_move_iterator(first), std::make_move_iterator(open_ones.end()));
+    open_ones.erase(first, open_ones.end());
+    const std::size_t offset = frames_.back().offset;
     frames_.pop_back();
-    const std::size_t offset = container.offset;
-    return add(std::move(container), offset);
+    return add(Json(std::move(whole)), offset);
   }
 
   // Whether the frame's key was in its object before.
-  static bool seen(Frame& frame) {
-    const Json::Object& members = *frame.container.as_object();
+  bool seen(Frame& frame) const {
+    const std::span<const Json::Member> members = std::span(members_).subspan(frame.first);
     if (members.size() < kFewMembers) {
       for (const Json::Member& member : members) {
         if (member.name == frame.key) return true;
@@ -199,6 +220,8 @@ class TreeBuilder {
   std::string_view text_;
   const rapidjson::MemoryStream& stream_;
   std::vector<Frame> frames_;
+  Json::Object members_;  // of all objects that are open, the outermost first
+  Json::Array items_;     // of all arrays
   Json root_;
   std::optional<Problem> problem_;
 };

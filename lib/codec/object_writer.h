@@ -29,10 +29,13 @@ class ObjectWriter {
  public:
   ObjectWriter() { object_.reserve(8); }  // as many as most have
 
-  ObjectWriter& put(std::string_view name, Json value) {
-    object_.push_back(Json::Member{std::string(name), std::move(value)});
+  ObjectWriter& put(std::string_view name, Json&& value) {
+    Json::Member& member = object_.emplace_back();
+    member.name = name;
+    member.value = std::move(value);
     return *this;
   }
+  ObjectWriter& put(std::string_view name, const Json& value) { return put(name, Json(value)); }
 
   // Nothing when the value is empty, zero or false: Go's omitempty.
   ObjectWriter& put_if(std::string_view name, const std::string& value) {

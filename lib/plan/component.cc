@@ -1,7 +1,9 @@
 #include "lib/plan/component.h"
 
 #include <algorithm>
+#include <cstring>
 #include <numeric>
+#include <optional>
 #include <tuple>
 #include <utility>
 
@@ -47,10 +49,11 @@ void join_form(Groups& groups, const EntryForm& form) {
 }
 
 // Puts in the order of what stands on what, then deletions the other way round; so most plans are found at first try.
-auto try_order(const Slot& slot) {
+// Refers to the slot.
+std::tuple<bool, bool, int, const EntryId&> try_order(const Slot& slot) {
   const bool deletion = !slot.forms[kWanted].form;
   const int rank = rank_of(slot.key.kind);
-  return std::make_tuple(!slot.changed, deletion, deletion ? -rank : rank, slot.key);
+  return {!slot.changed, deletion, deletion ? -rank : rank, slot.key};
 }
 
 Slot make_slot(const EntryId& key, const EntryForm& now, const EntryForm& wanted, bool changed, Dialect dialect) {
@@ -225,7 +228,7 @@ World::World(const Component& component, const ClusterIdentity& cluster, const T
   for (std::size_t chain = 0; chain < component_.chains.size(); ++chain) {
     start_empty_.emplace_back();
     if (!traffic_) {
-      start_health_.push_back(check(chain).ok());
+      start_health_.push_back(compiles(chain));
       continue;
     }
     auto compiled = compile(chain);
@@ -247,11 +250,11 @@ absl::StatusOr<DiscoveryChain> World::compile(std::size_t chain) {
   return compile_chain(entries_, request_);
 }
 
-absl::Status World::check(std::size_t chain) {
+bool World::compiles(std::size_t chain) {
   ++looks_;
   request_.service = component_.chains[chain];
   EntryLookup lookup(entries_);
-  return check_chain(lookup, request_);
+  return chain_compiles(lookup, request_);
 }
 
 void World::set(std::size_t slot, std::uint8_t form) {
@@ -266,8 +269,12 @@ void World::set(std::size_t slot, std::uint8_t form) {
 }
 
 void World::go_to(const Position& position) {
-  for (std::size_t slot = 0; slot < position.size(); ++slot) {
-    if (position_[slot] != position[slot]) set(slot, position[slot]);
+  // Two positions differ in few slots: blocks that are equal are passed over as a whole.
+  constexpr std::size_t kBlock = 32;
+  for (std::size_t first = 0; first < position.size(); first += kBlock) {
+    const std::size_t size = std::min(kBlock, position.size() - first);
+    if (std::memcmp(&position_[first], &position[first], size) == 0) continue;
+    for (std::size_t slot = first; slot < first + size; ++slot) set(slot, position[slot]);
   }
 }
 
@@ -279,22 +286,17 @@ bool World::may_move(const Position& from, std::size_t slot, std::uint8_t form, 
   };
   go_to(from);
   set(slot, form);
-  std::vector<bool> compiles;
+  std::vector<bool> fares;
   bool all_compile = true;
   for (std::size_t chain : chains_of_[slot]) {
-    absl::Status fares;
-    absl::StatusOr<DiscoveryChain> compiled;
-    if (traffic_) {
-      compiled = compile(chain);
-      fares = compiled.status();
-    } else {
-      fares = check(chain);
-    }
-    compiles.push_back(fares.ok());
-    all_compile &= fares.ok();
-    if (!fares.ok() && health[chain]) return refuse(std::string(fares.message()));
-    if (!fares.ok() || !traffic_) continue;
-    for (const std::string& target : empty_targets(*compiled, *traffic_)) {
+    std::optional<absl::StatusOr<DiscoveryChain>> compiled;
+    if (traffic_ || problem) compiled = compile(chain);
+    const bool fares_well = compiled ? compiled->ok() : compiles(chain);
+    fares.push_back(fares_well);
+    all_compile &= fares_well;
+    if (!fares_well && health[chain]) return refuse(compiled ? std::string(compiled->status().message()) : "");
+    if (!fares_well || !traffic_) continue;
+    for (const std::string& target : empty_targets(**compiled, *traffic_)) {
       if (!start_empty_[chain].contains(target)) return refuse("no passing instance of " + target);
     }
   }
@@ -304,7 +306,7 @@ bool World::may_move(const Position& from, std::size_t slot, std::uint8_t form, 
     const absl::Status accepted = check_entry_graph(entries_, component_.slots[slot].key, request_.cluster);
     if (!accepted.ok()) return refuse(std::string(accepted.message()));
   }
-  for (std::size_t i = 0; i < compiles.size(); ++i) health[chains_of_[slot][i]] = compiles[i];
+  for (std::size_t i = 0; i < fares.size(); ++i) health[chains_of_[slot][i]] = fares[i];
   return true;
 }
 

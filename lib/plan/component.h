@@ -87,8 +87,8 @@ class World {
   void go_to(const Position& position);
   void set(std::size_t slot, std::uint8_t form);
   absl::StatusOr<DiscoveryChain> compile(std::size_t chain);
-  absl::Status check(std::size_t chain);  // the same, where only that it compiles is asked for
-  bool keeps(std::size_t chain) { return !start_health_[chain] || check(chain).ok(); }
+  bool compiles(std::size_t chain);  // the same, where nothing else is asked for
+  bool keeps(std::size_t chain) { return !start_health_[chain] || compiles(chain); }
 
   const Component& component_;
   const Traffic* traffic_;
