@@ -70,12 +70,13 @@ class Walk {
 
 const Shared<ConfigEntry>* EntryLookup::find(std::string_view kind, std::string_view name) {
   if (proposed_ != nullptr && proposed_->id.kind == kind && proposed_->id.name == name) return proposed_->next;
-  if (stored_.empty()) return nullptr;
+  if (stored_ != nullptr && stored_->empty()) return nullptr;
   key_.kind.assign(kind);
   key_.name.assign(name);
   for (char& c : key_.name) c = ascii_lower(c);
-  const auto found = stored_.find(key_);
-  return found == stored_.end() ? nullptr : &found->second;
+  if (index_ != nullptr) return index_->find(key_);
+  const auto found = stored_->find(key_);
+  return found == stored_->end() ? nullptr : &found->second;
 }
 
 ReachableEntries collect_reachable(EntryLookup& lookup, std::string_view service, Scratch& scratch) {

@@ -1,10 +1,13 @@
 #ifndef CONVERGENCE_LIB_CHAIN_REACHABLE_H_
 #define CONVERGENCE_LIB_CHAIN_REACHABLE_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -20,12 +23,37 @@ struct ProposedEntry {
   const Shared<ConfigEntry>* next = nullptr;
 };
 
+// Entries by hash, for who asks among many again and again. Refers to them where they are.
+class EntryIndex {
+ public:
+  explicit EntryIndex(const EntryMap& entries) {
+    for (const auto& [key, entry] : entries) put(key, entry);
+  }
+  void put(const EntryId& key, const Shared<ConfigEntry>& entry) { by_id_.insert_or_assign(key, &entry); }
+  void erase(const EntryId& key) { by_id_.erase(key); }
+
+  const Shared<ConfigEntry>* find(const EntryId& key) const {
+    const auto found = by_id_.find(key);
+    return found == by_id_.end() ? nullptr : found->second;
+  }
+
+ private:
+  struct Hash {
+    std::size_t operator()(const EntryId& id) const {
+      const std::hash<std::string_view> hash;
+      return hash(id.kind) * 31 + hash(id.name);
+    }
+  };
+  std::unordered_map<EntryId, const Shared<ConfigEntry>*, Hash> by_id_;
+};
+
 // The stored entries, by kind and name in any letter case. A proposed entry hides the stored one only from those who
 // spell the name as the writer did; the server does the same (discovery-chain.md (e) 10).
 class EntryLookup {
  public:
   explicit EntryLookup(const EntryMap& stored, const ProposedEntry* proposed = nullptr)
-      : stored_(stored), proposed_(proposed) {}
+      : stored_(&stored), proposed_(proposed) {}
+  explicit EntryLookup(const EntryIndex& stored) : index_(&stored) {}
 
   // Null when there is none.
   const Shared<ConfigEntry>* find(std::string_view kind, std::string_view name);
@@ -37,8 +65,9 @@ class EntryLookup {
   }
 
  private:
-  const EntryMap& stored_;
-  const ProposedEntry* proposed_;
+  const EntryMap* stored_ = nullptr;  // one of these two
+  const EntryIndex* index_ = nullptr;
+  const ProposedEntry* proposed_ = nullptr;
   EntryId key_;  // kept from call to call for its memory
 };
 

@@ -217,7 +217,7 @@ Position wanted_position(const Component& component) {
 }
 
 World::World(const Component& component, const ClusterIdentity& cluster, const Traffic* traffic)
-    : component_(component), traffic_(traffic), entries_(component.entries), position_(start()) {
+    : component_(component), traffic_(traffic), entries_(component.entries), index_(entries_), position_(start()) {
   request_.cluster = cluster;
   slots_of_.resize(component_.chains.size());
   Passage passage(component_);
@@ -247,24 +247,31 @@ std::vector<std::size_t> World::neighbours(std::size_t slot) const {
 absl::StatusOr<DiscoveryChain> World::compile(std::size_t chain) {
   ++looks_;
   request_.service = component_.chains[chain];
-  return compile_chain(entries_, request_);
+  EntryLookup lookup(index_);
+  return compile_chain(lookup, request_);
 }
 
 bool World::compiles(std::size_t chain) {
   ++looks_;
   request_.service = component_.chains[chain];
-  EntryLookup lookup(entries_);
+  EntryLookup lookup(index_);
   return chain_compiles(lookup, request_);
 }
 
 void World::set(std::size_t slot, std::uint8_t form) {
   if (position_[slot] == form) return;
   position_[slot] = form;
-  const EntryForm& entry = component_.slots[slot].forms[form].form;
-  if (entry) {
-    entries_[component_.slots[slot].key] = *entry;
+  put(component_.slots[slot].key, component_.slots[slot].forms[form].form);
+}
+
+void World::put(const EntryId& key, const EntryForm& form) {
+  if (form) {
+    Shared<ConfigEntry>& entry = entries_[key];
+    entry = *form;
+    index_.put(key, entry);
   } else {
-    entries_.erase(component_.slots[slot].key);
+    entries_.erase(key);
+    index_.erase(key);
   }
 }
 
@@ -325,17 +332,10 @@ bool World::keeps_chains(const Position& position, std::size_t slot) {
 
 bool World::works_with(const EntryId& other, const EntryForm& form, const Position& position, std::size_t slot) {
   const EntryForm before = form_at(other, position);
-  auto put = [&](const EntryForm& entry) {
-    if (entry) {
-      entries_[other] = *entry;
-    } else {
-      entries_.erase(other);
-    }
-  };
-  put(form);
+  put(other, form);
   ChainHealth health = start_health_;
   const bool works = may_move(position, slot, kWanted, health, nullptr);
-  put(before);
+  put(other, before);
   return works;
 }
 

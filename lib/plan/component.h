@@ -9,6 +9,7 @@
 
 #include "convergence/chain.h"
 #include "convergence/plan.h"
+#include "lib/chain/reachable.h"
 #include "lib/plan/forms.h"
 #include "lib/plan/traffic.h"
 
@@ -56,6 +57,8 @@ class World {
  public:
   // `traffic` may be null: then every target counts as served. Both are referred to.
   World(const Component& component, const ClusterIdentity& cluster, const Traffic* traffic);
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
 
   Position start() const { return Position(component_.slots.size(), kNow); }
   const ChainHealth& start_health() const { return start_health_; }
@@ -86,6 +89,7 @@ class World {
  private:
   void go_to(const Position& position);
   void set(std::size_t slot, std::uint8_t form);
+  void put(const EntryId& key, const EntryForm& form);
   absl::StatusOr<DiscoveryChain> compile(std::size_t chain);
   bool compiles(std::size_t chain);  // the same, where nothing else is asked for
   bool keeps(std::size_t chain) { return !start_health_[chain] || compiles(chain); }
@@ -94,6 +98,7 @@ class World {
   const Traffic* traffic_;
   ChainRequest request_;
   EntryMap entries_;
+  EntryIndex index_;  // of entries_
   Position position_;
   std::vector<std::vector<std::size_t>> chains_of_;
   std::vector<std::vector<std::size_t>> slots_of_;
