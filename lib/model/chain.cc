@@ -1,10 +1,10 @@
 // The server's texts for what a chain has numbers for.
+#include "convergence/chain.h"
+
 #include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
-
-#include "convergence/chain.h"
 
 namespace convergence {
 namespace {
