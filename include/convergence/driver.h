@@ -32,8 +32,8 @@ inline constexpr std::string_view kDefaultPrefix = "convergence";
 void read_desired(ConsulClient& client, std::string_view prefix, const ReadOptions& options,
                   ConsulClient::Callback<Answer<DesiredRead>> done);
 
-// What is there: nodes with their checks, the services named (all, when empty), and every config entry of the five
-// routing kinds. The reads are not one snapshot; each object carries its own index, and every write is compared with
+// What is there: nodes with their checks, the services named (all, when empty), and every config entry of
+// every kind. The reads are not one snapshot; each object carries its own index, and every write is compared with
 // it.
 void read_catalog(ConsulClient& client, std::vector<std::string> services, const ReadOptions& options,
                   ConsulClient::Callback<CatalogState> done);

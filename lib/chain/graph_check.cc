@@ -11,70 +11,25 @@
 #include <variant>
 
 #include "convergence/error.h"
-#include "lib/base/ascii.h"
 #include "lib/base/go_text.h"
 #include "lib/base/status_macros.h"
 #include "lib/chain/compile.h"
+#include "lib/chain/opaque.h"
 #include "lib/chain/protocol.h"
 
 namespace convergence {
 namespace {
 
-constexpr std::string_view kIngressGateway = "ingress-gateway";
-constexpr std::string_view kServiceIntentions = "service-intentions";
-
 bool forms_chains(std::string_view kind) {
   return kind == kServiceRouter || kind == kServiceSplitter || kind == kServiceResolver;
-}
-
-// ---- members of entries that are kept as they came, which are spelled as their writer liked ----------------------
-
-const Json* member(const Json& json, std::string_view name) {
-  const Json::Object* members = json.as_object();
-  for (std::size_t i = 0; members != nullptr && i < members->size(); ++i) {
-    std::string plain = ascii_lower((*members)[i].name);
-    std::erase(plain, '_');
-    if (plain == name) return &(*members)[i].value;
-  }
-  return nullptr;
-}
-
-std::string text_of(const Json& json, std::string_view name) {
-  const Json* value = member(json, name);
-  const std::string* text = value == nullptr ? nullptr : value->as_string();
-  return text == nullptr ? "" : *text;
-}
-
-// Calls visit(item) for the items of a list, or for one that stands for a list of it.
-template <typename Visit>
-void each_item(const Json* list, Visit visit) {
-  if (list == nullptr) return;
-  if (const Json::Array* items = list->as_array()) {
-    for (const Json& item : *items) visit(item);
-  } else if (list->is_object()) {
-    visit(*list);
-  }
-}
-
-// Calls visit(service, listener's protocol) for each service that an ingress gateway names, wildcards aside.
-template <typename Visit>
-void each_listener_service(const OpaqueEntry& gateway, Visit visit) {
-  const Json body{Json::Object(gateway.members)};
-  each_item(member(body, "listeners"), [&](const Json& listener) {
-    std::string protocol = ascii_lower(text_of(listener, "protocol"));
-    if (protocol.empty()) protocol = "tcp";
-    each_item(member(listener, "services"), [&](const Json& service) {
-      const std::string name = text_of(service, "name");
-      if (!name.empty() && name != "*") visit(name, protocol);
-    });
-  });
 }
 
 bool has_permissions(const OpaqueEntry& intentions) {
   bool found = false;
   const Json body{Json::Object(intentions.members)};
-  each_item(member(body, "sources"),
-            [&](const Json& source) { each_item(member(source, "permissions"), [&](const Json&) { found = true; }); });
+  each_item(plain_member(body, "sources"), [&](const Json& source) {
+    each_item(plain_member(source, "permissions"), [&](const Json&) { found = true; });
+  });
   return found;
 }
 

@@ -15,8 +15,8 @@ bool is_http_like(std::string_view protocol);
 std::string default_protocol(const ProxyDefaults* defaults);
 
 // The protocol of one service, given what proxy-defaults say: a service-defaults entry hides those even where it names
-// no protocol (discovery-chain.md (e) 1). In the letter case of the entry; the server takes it in lower case. `defaults`
-// may be null.
+// no protocol (discovery-chain.md (e) 1). In the letter case of the entry; the server takes it in lower case.
+// `defaults` may be null.
 std::string_view service_protocol(const ServiceDefaults* defaults, std::string_view proxy_default);
 
 }  // namespace convergence

@@ -10,9 +10,6 @@
 namespace convergence {
 namespace {
 
-constexpr std::string_view kKinds[] = {kProxyDefaults, kServiceDefaults, kServiceRouter, kServiceSplitter,
-                                       kServiceResolver};
-
 // What read_catalog is putting together. Its reads run side by side; each adds what it has found.
 struct CatalogRead {
   ConsulClient& client;
@@ -120,16 +117,15 @@ void add_list_of_services(const std::shared_ptr<CatalogRead>& read) {
   });
 }
 
-void add_entry_reads(const std::shared_ptr<CatalogRead>& read) {
-  for (std::string_view kind : kKinds) {
-    read->add([read, kind](Gather::Done done) {
-      read->client.config_list(
-          kind, read->options,
-          taking<std::vector<ConfigEntry>>(read, std::move(done), [read](const std::vector<ConfigEntry>& entries) {
-            for (const ConfigEntry& entry : entries) read->catalog.entries.insert_or_assign(entry_key(entry), entry);
-          }));
-    });
-  }
+void add_entry_read(const std::shared_ptr<CatalogRead>& read) {
+  static constexpr std::string_view kEveryKind;
+  read->add([read](Gather::Done done) {
+    read->client.config_list(
+        kEveryKind, read->options,
+        taking<std::vector<ConfigEntry>>(read, std::move(done), [read](const std::vector<ConfigEntry>& entries) {
+          for (const ConfigEntry& entry : entries) read->catalog.entries.insert_or_assign(entry_key(entry), entry);
+        }));
+  });
 }
 
 }  // namespace
@@ -157,7 +153,7 @@ void read_catalog(ConsulClient& client, std::vector<std::string> services, const
   add_node_reads(read);
   if (services.empty()) add_list_of_services(read);
   for (const std::string& name : services) add_service_read(read, name);
-  add_entry_reads(read);
+  add_entry_read(read);
   gather->run([read, done = std::move(done)](absl::Status status) {
     if (!status.ok()) return done(status);
     add_node_checks(read->catalog, read->checks);

@@ -9,6 +9,7 @@
 
 #include "lib/base/ascii.h"
 #include "lib/chain/compile.h"
+#include "lib/chain/opaque.h"
 #include "lib/chain/reachable.h"
 #include "lib/plan/references.h"
 
@@ -42,9 +43,13 @@ class Groups {
   std::vector<std::size_t> parent_;
 };
 
+// What stands for a gateway among the services: all its forms are of one group, whatever services they name.
+std::string gateway_node(const EntryId& key) { return "gateway\n" + key.name; }
+
 void join_form(Groups& groups, const EntryForm& form) {
   if (!form) return;
-  const std::vector<std::string> services = services_of(**form);
+  std::vector<std::string> services = services_of(**form);
+  if ((*form)->kind == kIngressGateway) services.push_back(gateway_node(entry_key(**form)));
   if (!services.empty()) groups.join(services);
 }
 
@@ -71,11 +76,12 @@ EntryForm form_of(const EntryMap& entries, const EntryId& key) {
   return found == entries.end() ? EntryForm() : EntryForm(found->second);
 }
 
-// The group that an entry belongs to; `alone` where it takes no part in chains.
+// The group that an entry belongs to; `alone` where it says nothing of chains.
 constexpr std::size_t kAlone = static_cast<std::size_t>(-1);
 std::size_t group_of(Groups& groups, const EntryId& key) {
   if (key.kind == kProxyDefaults) return groups.root_of("");
-  return is_routing_kind(key.kind) ? groups.root_of(key.name) : kAlone;
+  if (key.kind == kIngressGateway) return groups.root_of(gateway_node(key));
+  return is_routing_kind(key.kind) || key.kind == kServiceIntentions ? groups.root_of(key.name) : kAlone;
 }
 
 template <typename Visit>
@@ -102,9 +108,14 @@ class Passage {
  public:
   explicit Passage(const Component& component) {
     for_each_form(component, [&](const ConfigEntry& entry) {
+      if (entry.kind == kIngressGateway) {
+        for (const std::string& service : services_of(entry)) gateways_[entry_key(entry)].insert(ascii_lower(service));
+        return;
+      }
       auto& named_by = entry.kind == kServiceRouter ? routers_ : others_;
-      for (const std::string& service : services_of(entry))
+      for (const std::string& service : services_of(entry)) {
         named_by[ascii_lower(service)].insert(ascii_lower(entry.name));
+      }
     });
     for (std::size_t chain = 0; chain < component.chains.size(); ++chain) {
       chains_[ascii_lower(component.chains[chain])].push_back(chain);
@@ -124,6 +135,7 @@ class Passage {
  private:
   std::set<std::string> services_past(const EntryId& key) {
     if (key.kind == kServiceRouter) return {key.name};
+    if (key.kind == kIngressGateway) return gateways_[key];
     std::set<std::string> reached{key.name};
     std::vector<std::string> open{key.name};
     if (key.kind == kProxyDefaults) {
@@ -142,6 +154,7 @@ class Passage {
     return with_routers;
   }
 
+  std::map<EntryId, std::set<std::string>> gateways_;     // the services that a gateway names
   std::map<std::string, std::set<std::string>> routers_;  // service -> services whose router names it
   std::map<std::string, std::set<std::string>> others_;   // the same of splitters, resolvers and defaults
   std::map<std::string, std::vector<std::size_t>> chains_;
@@ -219,6 +232,7 @@ Position wanted_position(const Component& component) {
 World::World(const Component& component, const ClusterIdentity& cluster, const Traffic* traffic)
     : component_(component), traffic_(traffic), entries_(component.entries), index_(entries_), position_(start()) {
   request_.cluster = cluster;
+  for_each_form(component_, [this](const ConfigEntry& entry) { more_than_chains_ |= !is_routing_kind(entry.kind); });
   slots_of_.resize(component_.chains.size());
   Passage passage(component_);
   for (std::size_t slot = 0; slot < component_.slots.size(); ++slot) {
@@ -308,8 +322,8 @@ bool World::may_move(const Position& from, std::size_t slot, std::uint8_t form, 
     }
   }
   // The chains that the server compiles for a write are among these: its own look is needed only where one of them was
-  // broken before and still is.
-  if (!all_compile) {
+  // broken before and still is, and where gateways or intentions want a protocol.
+  if (!all_compile || more_than_chains_) {
     const absl::Status accepted = check_entry_graph(entries_, component_.slots[slot].key, request_.cluster);
     if (!accepted.ok()) return refuse(std::string(accepted.message()));
   }

@@ -102,6 +102,7 @@ class World {
   Position position_;
   std::vector<std::vector<std::size_t>> chains_of_;
   std::vector<std::vector<std::size_t>> slots_of_;
+  bool more_than_chains_ = false;  // there are gateways or intentions among the entries
   ChainHealth start_health_;
   std::vector<std::set<std::string>> start_empty_;  // by chain
   std::size_t looks_ = 0;                           // chains compiled or checked

@@ -13,6 +13,7 @@
 #include "lib/base/status_macros.h"
 #include "lib/plan/component.h"
 #include "lib/plan/difference.h"
+#include "lib/plan/opaque.h"
 #include "lib/plan/order.h"
 #include "lib/plan/references.h"
 #include "lib/plan/steps.h"
@@ -26,8 +27,12 @@ struct Differences {
   std::vector<Held> held{};
 };
 
-// A router without routes is the same whether it has an empty list of them or none.
+// A router without routes is the same whether it has an empty list of them or none; entries that are only kept are
+// compared as the server sees them.
 bool same_body(const EntryBody& wanted, const EntryBody& there) {
+  const auto* kept = std::get_if<OpaqueEntry>(&wanted);
+  const auto* kept_there = std::get_if<OpaqueEntry>(&there);
+  if (kept != nullptr && kept_there != nullptr) return same_meaning(*kept, *kept_there);
   const auto* a = std::get_if<ServiceRouter>(&wanted);
   const auto* b = std::get_if<ServiceRouter>(&there);
   if (a == nullptr || b == nullptr || a->empty_routes == b->empty_routes) return wanted == there;

@@ -6,6 +6,8 @@
 #include <utility>
 #include <variant>
 
+#include "lib/plan/references.h"
+
 namespace convergence::plan {
 namespace {
 
@@ -127,7 +129,8 @@ std::vector<Intermediate> intermediates(const EntryForm& now, const EntryForm& w
   if (any->kind == kServiceResolver) add_resolver_forms(forms, before, after);
   if (any->kind == kServiceDefaults) add_defaults_forms(forms, before, after);
   if (any->kind == kProxyDefaults) add_proxy_forms(forms, before, after);
-  forms.add_absent();
+  // A gateway that is absent for a moment serves nobody.
+  if (is_routing_kind(any->kind)) forms.add_absent();
   return forms.take();
 }
 

@@ -4,21 +4,35 @@
 #include <array>
 #include <variant>
 
+#include "lib/chain/opaque.h"
+
 namespace convergence::plan {
 namespace {
 
 constexpr std::array kRoutingKinds = {kProxyDefaults, kServiceDefaults, kServiceResolver, kServiceSplitter,
                                       kServiceRouter};
 
+// Entries whose name is a service's.
+bool speaks_of_itself(std::string_view kind) {
+  return (is_routing_kind(kind) && kind != kProxyDefaults) || kind == kServiceIntentions;
+}
+
 }  // namespace
 
 std::vector<std::string> services_of(const ConfigEntry& entry) {
-  if (!is_routing_kind(entry.kind) || entry.kind == kProxyDefaults) return {};
-  std::vector<std::string> services{entry.name};
+  std::vector<std::string> services;
   auto add = [&](const std::string& service) {
     const bool known = std::find(services.begin(), services.end(), service) != services.end();
     if (!service.empty() && !known) services.push_back(service);
   };
+  if (entry.kind == kIngressGateway) {
+    if (auto* gateway = std::get_if<OpaqueEntry>(&entry.body)) {
+      each_listener_service(*gateway, [&](const std::string& service, const std::string&) { add(service); });
+    }
+    return services;
+  }
+  if (!speaks_of_itself(entry.kind)) return services;
+  add(entry.name);
   if (auto* router = std::get_if<ServiceRouter>(&entry.body)) {
     for (const Route& route : router->routes) {
       if (route.destination) add(route.destination->service);

@@ -9,8 +9,9 @@
 
 namespace convergence::plan {
 
-// The services that an entry of one of the routing kinds names, its own first, as it spells them; none for
-// proxy-defaults, which speak of all, and for kinds that take no part in chains.
+// The services that an entry of one of the routing kinds names, its own first, as it spells them, and those of which an
+// ingress gateway or intentions speak; none for proxy-defaults, which speak of all, and for kinds that say nothing of
+// chains.
 std::vector<std::string> services_of(const ConfigEntry& entry);
 
 // One of the five kinds that a chain is made of.

@@ -13,9 +13,9 @@
 
 namespace convergence::test {
 
-// The routing kinds, in the order in which they can be taken away.
-inline constexpr std::string_view kEntryKinds[] = {kServiceRouter, kServiceSplitter, kServiceResolver, kServiceDefaults,
-                                                   kProxyDefaults};
+// The routing kinds and gateways, in the order in which they can be taken away.
+inline constexpr std::string_view kEntryKinds[] = {"ingress-gateway", kServiceRouter,   kServiceSplitter,
+                                                   kServiceResolver,  kServiceDefaults, kProxyDefaults};
 
 // A real Consul whose chains have our default trust domain, and what tests of config entries ask of it. All of them
 // fail the test when the server cannot be asked.

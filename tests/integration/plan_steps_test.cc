@@ -19,6 +19,7 @@
 #include "convergence/plan.h"
 #include "tests/integration/entry_server.h"
 #include "tests/support/entry_world.h"
+#include "tests/support/gateway_worlds.h"
 #include "tests/support/random_cases.h"
 #include "tests/support/status_check.h"
 
@@ -27,15 +28,12 @@ namespace {
 
 EntryMap entries_on(const ConsulServer& consul) {
   EntryMap map;
-  for (std::string_view kind : kEntryKinds) {
-    const std::string path = fmt::format("/v1/config/{}", kind);
-    const Json answer = ask_json(consul, path);
-    for (const Json& json : *answer.as_array()) {
-      auto entry = from_json<ConfigEntry>(json, path);
-      REQUIRE_OK(entry);
-      const EntryId key = entry_key(*entry);
-      map.emplace(key, *std::move(entry));
-    }
+  const Json answer = ask_json(consul, "/v1/config/");  // of every kind
+  for (const Json& json : *answer.as_array()) {
+    auto entry = from_json<ConfigEntry>(json, "/v1/config/");
+    REQUIRE_OK(entry);
+    const EntryId key = entry_key(*entry);
+    map.emplace(key, *std::move(entry));
   }
   return map;
 }
@@ -150,6 +148,52 @@ TEST_CASE("every step of a plan and of its undo is accepted, and no chain breaks
   if (std::getenv("CONVERGENCE_CASES") != nullptr) return;
   CHECK(worlds > 300);
   CHECK(between > 5);
+}
+
+ConfigEntry marked(const std::string& json) {
+  auto entry = parse<ConfigEntry>(json, "entry");
+  REQUIRE_OK(entry);
+  entry->meta[std::string(kMarkKey)] = std::string(kMarkValue);
+  return *std::move(entry);
+}
+
+TEST_CASE("gateways and the protocols of their services") {
+  auto consul = start_entry_server();
+  for (const GatewayWorld& world : gateway_worlds()) {
+    INFO(world.name);
+    clear(consul);
+    for (const std::string& json : world.actual) {
+      CHECK(ask(*consul, "PUT", "/v1/config", to_text(to_json(marked(json)))).status == 200);
+    }
+    std::vector<ConfigEntry> desired;
+    for (const std::string& json : world.desired) desired.push_back(marked(json));
+    CatalogState catalog;
+    catalog.datacenter = "dc1";
+    catalog.entries = entries_on(*consul);
+    PlanOptions options;
+    options.prune = true;
+    const auto plan = plan_config(desired, catalog.entries, options);
+    REQUIRE_OK(plan);
+    std::vector<std::string> steps;
+    for (const Step& step : plan->steps) steps.push_back(step.id);
+    CHECK(steps == world.steps);
+    write_steps(*consul, catalog, *plan);
+    // What is held would be refused, in the words of the reason.
+    for (const Held& held : plan->held) {
+      const auto wanted = std::ranges::find_if(desired, [&](const ConfigEntry& one) {
+        const EntryId key = entry_key(one);
+        return held.id == fmt::format("put-entry:{}/{}", key.kind, key.name);
+      });
+      REQUIRE(wanted != desired.end());
+      const RawAnswer answer = ask(*consul, "PUT", "/v1/config", to_text(to_json(*wanted)));
+      CHECK(answer.status != 200);
+      CHECK(held.why.ends_with(answer.body));
+    }
+    if (!plan->held.empty()) continue;
+    const auto again = plan_config(desired, entries_on(*consul), options);
+    REQUIRE_OK(again);
+    CHECK(again->steps.empty());
+  }
 }
 
 }  // namespace
