@@ -131,7 +131,6 @@ class TextIndex {
   }
 
   std::string_view text(std::uint32_t number) const { return texts_[number]; }
-  std::size_t size() const { return texts_.size(); }
 
  private:
   static constexpr std::size_t kFew = 8;

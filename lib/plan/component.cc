@@ -232,7 +232,10 @@ Position wanted_position(const Component& component) {
 World::World(const Component& component, const ClusterIdentity& cluster, const Traffic* traffic)
     : component_(component), traffic_(traffic), entries_(component.entries), index_(entries_), position_(start()) {
   request_.cluster = cluster;
-  for_each_form(component_, [this](const ConfigEntry& entry) { more_than_chains_ |= !is_routing_kind(entry.kind); });
+  for_each_form(component_, [this](const ConfigEntry& entry) {
+    if (is_routing_kind(entry.kind)) return;
+    for (const std::string& service : services_of(entry)) watched_.insert(ascii_lower(service));
+  });
   slots_of_.resize(component_.chains.size());
   Passage passage(component_);
   for (std::size_t slot = 0; slot < component_.slots.size(); ++slot) {
@@ -270,6 +273,11 @@ bool World::compiles(std::size_t chain) {
   request_.service = component_.chains[chain];
   EntryLookup lookup(index_);
   return chain_compiles(lookup, request_);
+}
+
+bool World::is_watched(const EntryId& key) const {
+  if (key.kind == kProxyDefaults) return !watched_.empty();
+  return !is_routing_kind(key.kind) || watched_.contains(key.name);
 }
 
 void World::set(std::size_t slot, std::uint8_t form) {
@@ -323,7 +331,7 @@ bool World::may_move(const Position& from, std::size_t slot, std::uint8_t form, 
   }
   // The chains that the server compiles for a write are among these: its own look is needed only where one of them was
   // broken before and still is, and where gateways or intentions want a protocol.
-  if (!all_compile || more_than_chains_) {
+  if (!all_compile || is_watched(component_.slots[slot].key)) {
     const absl::Status accepted = check_entry_graph(entries_, component_.slots[slot].key, request_.cluster);
     if (!accepted.ok()) return refuse(std::string(accepted.message()));
   }

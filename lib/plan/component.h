@@ -90,6 +90,7 @@ class World {
   void go_to(const Position& position);
   void set(std::size_t slot, std::uint8_t form);
   void put(const EntryId& key, const EntryForm& form);
+  bool is_watched(const EntryId& key) const;
   absl::StatusOr<DiscoveryChain> compile(std::size_t chain);
   bool compiles(std::size_t chain);  // the same, where nothing else is asked for
   bool keeps(std::size_t chain) { return !start_health_[chain] || compiles(chain); }
@@ -102,7 +103,7 @@ class World {
   Position position_;
   std::vector<std::vector<std::size_t>> chains_of_;
   std::vector<std::vector<std::size_t>> slots_of_;
-  bool more_than_chains_ = false;  // there are gateways or intentions among the entries
+  std::set<std::string> watched_;  // services of which gateways or intentions want a protocol, in lower case
   ChainHealth start_health_;
   std::vector<std::set<std::string>> start_empty_;  // by chain
   std::size_t looks_ = 0;                           // chains compiled or checked

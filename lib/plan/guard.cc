@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "lib/chain/opaque.h"
 #include "lib/plan/references.h"
 #include "lib/plan/traffic.h"
 
@@ -14,7 +15,7 @@ namespace convergence::plan {
 InstanceGuard::InstanceGuard(const CatalogState& catalog, const ClusterIdentity& cluster) {
   std::set<std::string> chains;
   for (const auto& [key, entry] : catalog.entries) {
-    if (key.kind == kServiceDefaults) continue;
+    if (key.kind == kServiceDefaults || key.kind == kServiceIntentions) continue;
     for (std::string& service : services_of(*entry)) chains.insert(std::move(service));
   }
   std::map<std::string, ChainTarget> targets;

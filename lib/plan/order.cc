@@ -271,12 +271,14 @@ std::optional<EntryId> find_other(const Component& component, World& world, cons
   return std::nullopt;
 }
 
-// An entry that we may not move, without which the write would work.
+// An entry that we may not move, or that has no other form, without which the write would work.
 std::optional<EntryId> find_fixed_other(const Component& component, World& world, const Position& position,
                                         std::size_t stuck) {
   for (const auto& [key, entry] : component.entries) {
-    const bool is_slot = std::ranges::any_of(component.slots, [&k = key](const Slot& slot) { return slot.key == k; });
-    if (!is_slot && world.works_with(key, std::nullopt, position, stuck)) return key;
+    const bool may_move = std::ranges::any_of(component.slots, [&k = key](const Slot& slot) {
+      return slot.key == k && (slot.changed || slot.forms.size() > kWanted + 1);
+    });
+    if (!may_move && world.works_with(key, std::nullopt, position, stuck)) return key;
   }
   return std::nullopt;
 }

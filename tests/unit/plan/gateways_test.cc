@@ -50,5 +50,37 @@ TEST_CASE("gateways and the protocols of their services") {
   }
 }
 
+TEST_CASE("intentions with permissions want a protocol like HTTP in the current dialect") {
+  const auto current = [](const char* json) {
+    auto parsed = parse<ConfigEntry>(json, "entry");
+    REQUIRE_OK(parsed);
+    return ours(*std::move(parsed));
+  };
+  const ConfigEntry http = current(R"({"Kind":"service-defaults","Name":"web","Protocol":"http"})");
+  const ConfigEntry tcp = current(R"({"Kind":"service-defaults","Name":"web","Protocol":"tcp"})");
+  const ConfigEntry intentions = current(
+      R"({"Kind":"service-intentions","Name":"web","Sources":[{"Name":"shop","Permissions":[{"Action":"allow","HTTP":{"PathExact":"/"}}]}]})");
+  PlanOptions options;
+  options.cluster.dialect = Dialect::kCurrent;
+  ConfigEntries store(options.cluster);
+
+  auto plan = plan_config({intentions, http}, store.map(), options);
+  REQUIRE_OK(plan);
+  std::vector<std::string> steps;
+  for (const Step& step : plan->steps) {
+    steps.push_back(step.id);
+    apply(store, step);
+  }
+  CHECK(steps == std::vector<std::string>{"put-entry:service-defaults/web", "put-entry:service-intentions/web"});
+
+  plan = plan_config({intentions, tcp}, store.map(), options);
+  REQUIRE_OK(plan);
+  CHECK(plan->steps.empty());
+  REQUIRE(plan->held.size() == 1);
+  CHECK(plan->held[0].why ==
+        "service-defaults/web stands against service-intentions/web: service \"web\" has protocol \"tcp\", which is "
+        "incompatible with L7 intentions permissions");
+}
+
 }  // namespace
 }  // namespace convergence
