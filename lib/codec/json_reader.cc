@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstddef>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <set>
 #include <span>
@@ -56,7 +57,12 @@ std::optional<std::size_t> lone_surrogate(std::string_view token) {
 // RapidJSON's events become a Json. The stream is asked for the offset of each value: the events do not tell.
 class TreeBuilder {
  public:
-  TreeBuilder(std::string_view text, const rapidjson::MemoryStream& stream) : text_(text), stream_(stream) {}
+  TreeBuilder(std::string_view text, const rapidjson::MemoryStream& stream)
+      : text_(text), stream_(stream), has_escapes_(text.find("\\u") != std::string_view::npos) {
+    // Enough for most documents.
+    frames_.reserve(6);
+    members_.reserve(10);
+  }
 
   bool Null() { return add(Json(), stream_.Tell() - 4); }
   bool Bool(bool value) { return add(Json(value), stream_.Tell() - (value ? 4 : 5)); }
@@ -127,7 +133,7 @@ class TreeBuilder {
     std::size_t offset = 0;
     bool has_key = false;  // a key was read, its value not yet
     std::string key;
-    std::set<std::string, std::less<>> keys;  // filled once there are more than a few
+    std::unique_ptr<std::set<std::string, std::less<>>> keys;  // once there are more than a few
   };
 
   bool stop(std::string pointer, std::size_t offset, std::string text) {
@@ -184,10 +190,11 @@ class TreeBuilder {
       }
       return false;
     }
-    if (frame.keys.empty()) {
-      for (const Json::Member& member : members) frame.keys.insert(member.name);
+    if (!frame.keys) {
+      frame.keys = std::make_unique<std::set<std::string, std::less<>>>();
+      for (const Json::Member& member : members) frame.keys->insert(member.name);
     }
-    return !frame.keys.insert(frame.key).second;
+    return !frame.keys->insert(frame.key).second;
   }
 
   // The stream is past the closing quote. Without escapes the opening one is as far back as the text is long; within a
@@ -208,6 +215,7 @@ class TreeBuilder {
 
   // RapidJSON 1.1.0 lets a lone \udc00 pass and encodes it; no other text brings these bytes.
   bool check_surrogates(std::string_view decoded, std::size_t start) {
+    if (!has_escapes_) return true;
     for (std::size_t at = decoded.find('\xED'); at != std::string_view::npos; at = decoded.find('\xED', at + 1)) {
       if (at + 1 < decoded.size() && static_cast<unsigned char>(decoded[at + 1]) >= 0xA0) {
         const std::size_t within = lone_surrogate(text_.substr(start, stream_.Tell() - start)).value_or(0);
@@ -219,6 +227,7 @@ class TreeBuilder {
 
   std::string_view text_;
   const rapidjson::MemoryStream& stream_;
+  const bool has_escapes_;
   std::vector<Frame> frames_;
   Json::Object members_;  // of all objects that are open, the outermost first
   Json::Array items_;     // of all arrays
