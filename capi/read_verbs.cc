@@ -103,6 +103,11 @@ const ReadVerb kReadVerbs[] = {
      [](ConsulClient& client, const Json& a, const ReadOptions& o, AnswerCallback done) {
        client.config_list(text_of(a, "kind"), o, into<std::vector<ConfigEntry>>(std::move(done)));
      }},
+    {"config_list_all",
+     {},
+     [](ConsulClient& client, const Json&, const ReadOptions& o, AnswerCallback done) {
+       client.config_list_all(o, into<std::vector<ConfigEntry>>(std::move(done)));
+     }},
     {"discovery_chain", kService,
      [](ConsulClient& client, const Json& a, const ReadOptions& o, AnswerCallback done) {
        client.discovery_chain(text_of(a, "service"), o, into<DiscoveryChain>(std::move(done)));

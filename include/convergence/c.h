@@ -267,11 +267,11 @@ CVG_API cvg_code cvg_client_new(cvg_loop* loop, cvg_connection* connection, cvg_
      health_service {service} · health_node {node} · health_state {state} ·
      agent_self · agent_services · agent_checks · agent_service_register {service,checks} · agent_service_deregister
    {id} · agent_check_register {check,service_id} · agent_check_deregister {id} · agent_check_update {id,status,output}
-   · config_get {kind,name} · config_list {kind} · config_put {entry,cas} · config_delete {kind,name,cas} ·
-     discovery_chain {service} · session_create {name,node,checks,ttl,lock_delay,behavior} · session_renew {id} ·
-     session_destroy {id} · session_list · status_leader ·
-     read_desired {prefix} · read_catalog {services} · apply_plan {plan} · converge_once {prefix,options,max_rounds}
-   and for reads {dc,ns,stale,consistent,filter,index,wait,timeout}, for writes {dc,ns,timeout}. Reads answer
+   · config_get {kind,name} · config_list {kind} · config_list_all · config_put {entry,cas} · config_delete
+   {kind,name,cas} · discovery_chain {service} · session_create {name,node,checks,ttl,lock_delay,behavior} ·
+   session_renew {id} · session_destroy {id} · session_list · status_leader · read_desired {prefix} · read_catalog
+   {services} · apply_plan {plan} · converge_once {prefix,options,max_rounds} and for reads
+   {dc,ns,stale,consistent,filter,index,wait,timeout}, for writes {dc,ns,timeout}. Reads answer
    {"index","known_leader","last_contact","value"}, writes {"value"}. An unknown verb or argument is refused by name. */
 CVG_API cvg_code cvg_client_begin(cvg_client* client, cvg_slice verb, cvg_slice arguments, uint64_t* id,
                                   cvg_error** error) CVG_NOEXCEPT;

@@ -157,6 +157,7 @@ class ConsulClient {
   void config_get(std::string_view kind, std::string_view name, const ReadOptions&,
                   Callback<Answer<std::optional<ConfigEntry>>>);
   void config_list(std::string_view kind, const ReadOptions&, Callback<Answer<std::vector<ConfigEntry>>>);
+  void config_list_all(const ReadOptions&, Callback<Answer<std::vector<ConfigEntry>>>);  // of every kind
   // False: the compare-and-set was lost. cas 0: create only. Refusals keep Consul's text, kind "refused" or "server".
   void config_put(const ConfigEntry&, std::optional<std::uint64_t> cas, const WriteOptions&, Callback<bool>);
   // Consul before 1.11 has no compare-and-set for deletion: there the client reads the entry right before, and says

@@ -46,14 +46,13 @@ void ConsulClient::config_get(std::string_view kind, std::string_view name, cons
 
 void ConsulClient::config_list(std::string_view kind, const ReadOptions& options,
                                Callback<Answer<std::vector<ConfigEntry>>> done) {
-  Target target("/v1/config");
-  if (kind.empty()) {
-    target = Target("/v1/config/");
-  } else {
-    target.name(kind);
-  }
-  start_read<std::vector<ConfigEntry>>(*impl_, target.options(options), options, read_values<ConfigEntry>,
-                                       std::move(done));
+  start_read<std::vector<ConfigEntry>>(*impl_, Target("/v1/config").name(kind).options(options), options,
+                                       read_values<ConfigEntry>, std::move(done));
+}
+
+void ConsulClient::config_list_all(const ReadOptions& options, Callback<Answer<std::vector<ConfigEntry>>> done) {
+  start_read<std::vector<ConfigEntry>>(*impl_, Target("/v1/config/").options(options), options,
+                                       read_values<ConfigEntry>, std::move(done));
 }
 
 void ConsulClient::config_put(const ConfigEntry& entry, std::optional<std::uint64_t> cas, const WriteOptions& options,

@@ -118,10 +118,9 @@ void add_list_of_services(const std::shared_ptr<CatalogRead>& read) {
 }
 
 void add_entry_read(const std::shared_ptr<CatalogRead>& read) {
-  static constexpr std::string_view kEveryKind;
   read->add([read](Gather::Done done) {
-    read->client.config_list(
-        kEveryKind, read->options,
+    read->client.config_list_all(
+        read->options,
         taking<std::vector<ConfigEntry>>(read, std::move(done), [read](const std::vector<ConfigEntry>& entries) {
           for (const ConfigEntry& entry : entries) read->catalog.entries.insert_or_assign(entry_key(entry), entry);
         }));

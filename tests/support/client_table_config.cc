@@ -78,6 +78,11 @@ void every_kind(Backend& b) {
     REQUIRE(stored.value);
     CHECK(same_content(*stored.value, e));
   }
+  const Entries every = must<Entries>(b, [&](auto done) { b.client.config_list_all({}, done); });
+  for (const ConfigEntry& e : entries) {
+    CAPTURE(e.kind);
+    CHECK(std::ranges::any_of(every.value, [&](const ConfigEntry& one) { return same_content(one, e); }));
+  }
   using Chain = Answer<DiscoveryChain>;
   const Chain chain = must<Chain>(b, [&](auto done) { b.client.discovery_chain(name, {}, done); });
   CHECK(chain.value.service_name == name);

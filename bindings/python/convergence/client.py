@@ -189,6 +189,10 @@ class Config(_Part):
     def list(self, kind, **options):
         return self._client.value("config_list", kind=kind, **options)
 
+    def list_all(self, **options):
+        """The entries of every kind."""
+        return self._client.value("config_list_all", **options)
+
     def put(self, entry, cas=None, **options):
         return self._client.value("config_put", entry=entry, cas=cas, **options)
 

@@ -208,6 +208,7 @@ std::vector<Case> config_cases() {
        "/v1/config/service-router/api"},
       {"the entries of a kind", [](auto& c) { c.config_list("service-router", {}, kIgnore); }, "GET",
        "/v1/config/service-router"},
+      {"the entries of every kind", [](auto& c) { c.config_list_all({}, kIgnore); }, "GET", "/v1/config/"},
       {"put an entry", [=](auto& c) { c.config_put(entry, {}, {}, kIgnore); }, "PUT", "/v1/config", text},
       {"put an entry with compare-and-set", [=](auto& c) { c.config_put(entry, 4, {}, kIgnore); }, "PUT",
        "/v1/config?cas=4", text},
