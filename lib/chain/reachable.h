@@ -7,7 +7,6 @@
 #include <map>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -23,28 +22,45 @@ struct ProposedEntry {
   const Shared<ConfigEntry>* next = nullptr;
 };
 
-// Entries by hash, for who asks among many again and again. Refers to them where they are.
+// Entries by hash, for who asks among many again and again. Refers to them where they are. It is only asked, never gone
+// through, so that the order of hashes shows nowhere.
 class EntryIndex {
  public:
-  explicit EntryIndex(const EntryMap& entries) {
+  explicit EntryIndex(const EntryMap& entries) : buckets_(entries.size() * 2 + 16) {
     for (const auto& [key, entry] : entries) put(key, entry);
   }
-  void put(const EntryId& key, const Shared<ConfigEntry>& entry) { by_id_.insert_or_assign(key, &entry); }
-  void erase(const EntryId& key) { by_id_.erase(key); }
-
-  const Shared<ConfigEntry>* find(const EntryId& key) const {
-    const auto found = by_id_.find(key);
-    return found == by_id_.end() ? nullptr : found->second;
+  void put(const EntryId& key, const Shared<ConfigEntry>& entry) {
+    if (Item* known = find_in(bucket(key), key)) {
+      known->entry = &entry;
+    } else {
+      bucket(key).push_back({key, &entry});
+    }
+  }
+  void erase(const EntryId& key) {
+    std::erase_if(bucket(key), [&](const Item& item) { return item.key == key; });
+  }
+  const Shared<ConfigEntry>* find(const EntryId& key) {
+    const Item* found = find_in(bucket(key), key);
+    return found == nullptr ? nullptr : found->entry;
   }
 
  private:
-  struct Hash {
-    std::size_t operator()(const EntryId& id) const {
-      const std::hash<std::string_view> hash;
-      return hash(id.kind) * 31 + hash(id.name);
-    }
+  struct Item {
+    EntryId key;
+    const Shared<ConfigEntry>* entry = nullptr;
   };
-  std::unordered_map<EntryId, const Shared<ConfigEntry>*, Hash> by_id_;
+  static Item* find_in(std::vector<Item>& bucket, const EntryId& key) {
+    for (Item& item : bucket) {
+      if (item.key == key) return &item;
+    }
+    return nullptr;
+  }
+  std::vector<Item>& bucket(const EntryId& key) {
+    const std::hash<std::string_view> hash;
+    return buckets_[(hash(key.kind) * 31 + hash(key.name)) % buckets_.size()];
+  }
+
+  std::vector<std::vector<Item>> buckets_;
 };
 
 // The stored entries, by kind and name in any letter case. A proposed entry hides the stored one only from those who
@@ -53,7 +69,7 @@ class EntryLookup {
  public:
   explicit EntryLookup(const EntryMap& stored, const ProposedEntry* proposed = nullptr)
       : stored_(&stored), proposed_(proposed) {}
-  explicit EntryLookup(const EntryIndex& stored) : index_(&stored) {}
+  explicit EntryLookup(EntryIndex& stored) : index_(&stored) {}
 
   // Null when there is none.
   const Shared<ConfigEntry>* find(std::string_view kind, std::string_view name);
@@ -66,7 +82,7 @@ class EntryLookup {
 
  private:
   const EntryMap* stored_ = nullptr;  // one of these two
-  const EntryIndex* index_ = nullptr;
+  EntryIndex* index_ = nullptr;
   const ProposedEntry* proposed_ = nullptr;
   EntryId key_;  // kept from call to call for its memory
 };
