@@ -23,12 +23,7 @@ namespace convergence {
 struct EntryId {
   std::string kind{};
   std::string name{};
-  friend bool operator==(const EntryId&, const EntryId&) = default;
-  // By kind, then by name. Written out, since the maps of entries live by it and the compiler's own is half as fast.
-  friend std::strong_ordering operator<=>(const EntryId& a, const EntryId& b) {
-    const int kinds = std::string_view(a.kind).compare(b.kind);
-    return (kinds != 0 ? kinds : std::string_view(a.name).compare(b.name)) <=> 0;
-  }
+  friend auto operator<=>(const EntryId&, const EntryId&) = default;
 };
 
 // ---- parts that several kinds have -----------------------------------------------------------------------------

@@ -22,6 +22,13 @@ inline std::string ascii_upper(std::string_view text) {
   return out;
 }
 
+// In lower case and without underscores: as the server compares names of members.
+inline std::string plain_name(std::string_view name) {
+  std::string out = ascii_lower(name);
+  std::erase(out, '_');
+  return out;
+}
+
 constexpr bool ascii_equal_fold(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
   for (std::size_t i = 0; i < a.size(); ++i) {

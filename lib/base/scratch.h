@@ -16,7 +16,7 @@ namespace convergence {
 
 // Memory for one computation: given out piece by piece, taken back all at once at the end. The first of it lies in the
 // object itself, which belongs on the stack, so that a small computation asks the heap for nothing. As
-// std::pmr::monotonic_buffer_resource, of which each piece costs a virtual call: a seventh of a small compilation.
+// std::pmr::monotonic_buffer_resource, of which each piece costs a virtual call: a tenth of a small compilation.
 class Scratch {
  public:
   Scratch() : next_(first_), end_(first_ + sizeof first_) {}

@@ -87,8 +87,8 @@ class Compiler {
   const ChainRequest& request_;
   const std::string proxy_protocol_;
   const std::string_view datacenter_;
-  bool silent_ = false;
   const bool no_advanced_;  // the protocol asked for knows neither routers nor splitters
+  bool silent_ = false;
 
   // STATE
   Scratch& scratch_;

@@ -14,13 +14,6 @@ namespace convergence {
 inline constexpr std::string_view kIngressGateway = "ingress-gateway";
 inline constexpr std::string_view kServiceIntentions = "service-intentions";
 
-// A member's name as the server compares it: in lower case, without underscores.
-inline std::string plain_name(std::string_view name) {
-  std::string plain = ascii_lower(name);
-  std::erase(plain, '_');
-  return plain;
-}
-
 // The member of that plain name; null when there is none.
 inline const Json* plain_member(const Json& json, std::string_view name) {
   const Json::Object* members = json.as_object();

@@ -83,9 +83,7 @@ void newer_members(const ServiceDefaults& part, Add add) {
 // Expose is kept as the JSON it came as, so its members are told apart here. Spelling as the reader of entries leaves
 // it: any letter case, or with underscores.
 bool is_field(std::string_view member, std::initializer_list<std::string_view> fields) {
-  std::string plain = ascii_lower(member);
-  std::erase(plain, '_');
-  return std::find(fields.begin(), fields.end(), plain) != fields.end();
+  return std::find(fields.begin(), fields.end(), plain_name(member)) != fields.end();
 }
 
 void add_expose(Names& out, const Json& expose) {
