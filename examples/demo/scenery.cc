@@ -22,15 +22,15 @@ Json Scenery::node(const std::string& role, int index, int number) const {
 DesiredService Scenery::service(const std::string& plain, const std::string& version, Slice slice, int port) const {
   DesiredService service;
   service.name = name(plain);
-  service.version = version;
+  service.release.version = version;
   service.slice = slice;
   service.placement.role = name(plain);
-  service.port = port;
+  service.release.port = port;
   CheckDefinition check;
   check.name = "http";
   check.http = fmt::format("http://127.0.0.1:{}/health", port);
   check.interval = std::chrono::seconds(10);
-  service.checks = {check};
+  service.release.checks = {check};
   return service;
 }
 

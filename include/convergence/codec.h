@@ -43,6 +43,8 @@ absl::StatusOr<CatalogState> from_json(const Json& json, std::string_view docume
 template <>
 absl::StatusOr<CheckDefinition> from_json(const Json& json, std::string_view document);
 template <>
+absl::StatusOr<Release> from_json(const Json& json, std::string_view document);
+template <>
 absl::StatusOr<DesiredService> from_json(const Json& json, std::string_view document);
 template <>
 absl::StatusOr<DesiredState> from_json(const Json& json, std::string_view document);
@@ -80,6 +82,7 @@ Json to_json(const KvPair& pair);               // value in base64, as Consul an
 Json to_json(const CatalogState& catalog);      // the shape that catalog_from_consul reads
 Json to_json(const CheckDefinition& check);
 Json to_json(const DesiredService& service);
+Json to_json(const Release& release);
 Json to_json(const DesiredState& desired);
 Json to_json(const Plan& plan);
 Json to_json(const PlanOptions& options);

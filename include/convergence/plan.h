@@ -33,6 +33,7 @@ enum class Reason {
   kForeign,       // differs, but carries no mark of ours or another owner's stamp: left alone
   kNotPruned,     // ours and not wanted, but pruning was not asked for: left alone
   kNoNode,        // a desired service whose placement selects no node
+  kAgent,         // a desired service with a package: the agents of its nodes deploy it
   kNoInstance,    // an entry waits: it gives weight to a subset without a passing instance
   kNoSafeOrder,   // entries that cannot be written without breaking a chain in between
 };

@@ -7,9 +7,14 @@
 
 namespace convergence::codec {
 
+absl::Status decode(const Json& json, const Place& place, CheckDefinition& out);
+absl::Status decode(const Json& json, const Place& place, Release& out);
 absl::Status decode(const Json& json, const Place& place, DesiredService& out);
 absl::Status decode(const Json& json, const Place& place, DesiredState& out);
 
+Json encode(const CheckDefinition& check);
+Json encode(const Hooks& hooks);
+Json encode(const Release& release);
 Json encode(const DesiredService& service);
 Json encode(const DesiredState& desired);
 

@@ -38,6 +38,37 @@ constexpr std::array kNames<Slice> = {
 };
 
 template <>
+constexpr std::array kNames<HookEvent> = {
+    NameRow<HookEvent>{HookEvent::kApplicationStop, "ApplicationStop"},
+    NameRow<HookEvent>{HookEvent::kBeforeInstall, "BeforeInstall"},
+    NameRow<HookEvent>{HookEvent::kAfterInstall, "AfterInstall"},
+    NameRow<HookEvent>{HookEvent::kApplicationStart, "ApplicationStart"},
+    NameRow<HookEvent>{HookEvent::kValidateService, "ValidateService"},
+};
+
+template <>
+constexpr std::array kNames<OnRemoval> = {
+    NameRow<OnRemoval>{OnRemoval::kKeep, "keep"},
+    NameRow<OnRemoval>{OnRemoval::kUninstall, "uninstall"},
+};
+
+template <>
+constexpr std::array kNames<DesiredAction> = {
+    NameRow<DesiredAction>{DesiredAction::kInstall, "install"},
+    NameRow<DesiredAction>{DesiredAction::kIgnore, "ignore"},
+    NameRow<DesiredAction>{DesiredAction::kUninstall, "uninstall"},
+};
+
+template <>
+constexpr std::array kNames<FleetPhase> = {
+    NameRow<FleetPhase>{FleetPhase::kFirstWave, "first-wave"},
+    NameRow<FleetPhase>{FleetPhase::kBake, "bake"},
+    NameRow<FleetPhase>{FleetPhase::kRest, "rest"},
+    NameRow<FleetPhase>{FleetPhase::kDone, "done"},
+    NameRow<FleetPhase>{FleetPhase::kReverted, "reverted"},
+};
+
+template <>
 constexpr std::array kNames<Action> = {
     NameRow<Action>{Action::kRegisterService, "register-service"},
     NameRow<Action>{Action::kChangeService, "change-service"},
@@ -57,6 +88,7 @@ constexpr std::array kNames<Reason> = {
     NameRow<Reason>{Reason::kForeign, "foreign"},
     NameRow<Reason>{Reason::kNotPruned, "not-pruned"},
     NameRow<Reason>{Reason::kNoNode, "no-node"},
+    NameRow<Reason>{Reason::kAgent, "agent"},
     NameRow<Reason>{Reason::kNoInstance, "no-instance"},
     NameRow<Reason>{Reason::kNoSafeOrder, "no-safe-order"},
 };
@@ -151,6 +183,10 @@ std::string_view name_of(E value) {
 
 std::string_view to_string(CheckStatus status) { return name_of(status); }
 std::string_view to_string(Slice slice) { return name_of(slice); }
+std::string_view to_string(HookEvent value) { return name_of(value); }
+std::string_view to_string(OnRemoval value) { return name_of(value); }
+std::string_view to_string(DesiredAction value) { return name_of(value); }
+std::string_view to_string(FleetPhase value) { return name_of(value); }
 std::string_view to_string(Action action) { return name_of(action); }
 std::string_view to_string(Reason reason) { return name_of(reason); }
 std::string_view to_string(CanaryPhase phase) { return name_of(phase); }
@@ -182,6 +218,10 @@ std::string all_names() {
 
 template std::optional<CheckStatus> parse_name(std::string_view);
 template std::optional<Slice> parse_name(std::string_view);
+template std::optional<HookEvent> parse_name(std::string_view);
+template std::optional<OnRemoval> parse_name(std::string_view);
+template std::optional<DesiredAction> parse_name(std::string_view);
+template std::optional<FleetPhase> parse_name(std::string_view);
 template std::optional<Action> parse_name(std::string_view);
 template std::optional<Reason> parse_name(std::string_view);
 template std::optional<CanaryPhase> parse_name(std::string_view);
@@ -194,6 +234,10 @@ template std::optional<Severity> parse_name(std::string_view);
 template std::optional<Drawing> parse_name(std::string_view);
 template std::string all_names<CheckStatus>();
 template std::string all_names<Slice>();
+template std::string all_names<HookEvent>();
+template std::string all_names<OnRemoval>();
+template std::string all_names<DesiredAction>();
+template std::string all_names<FleetPhase>();
 template std::string all_names<Action>();
 template std::string all_names<Reason>();
 template std::string all_names<CanaryPhase>();

@@ -50,7 +50,7 @@ class Planner {
 
  private:
   absl::Status change_services() {
-    const plan::ServiceDiff diff = plan::diff_services(desired_, catalog_, options_);
+    CVG_ASSIGN_OR_RETURN(const plan::ServiceDiff diff, plan::diff_services(desired_, catalog_, options_));
     const plan::InstanceGuard guard(catalog_, options_.cluster);
     plan_.held.insert(plan_.held.end(), diff.held.begin(), diff.held.end());
     for (Step step : diff.steps) {

@@ -9,7 +9,9 @@
 #include <utility>
 
 #include "lib/base/go_text.h"
+#include "lib/base/status_macros.h"
 #include "lib/plan/difference.h"
+#include "lib/plan/placement.h"
 #include "lib/plan/steps.h"
 
 namespace convergence::plan {
@@ -18,6 +20,7 @@ namespace {
 constexpr const char* kVersionKey = "version";
 constexpr const char* kRoleKey = "role";
 constexpr const char* kSliceKey = "slice";
+constexpr const char* kDeploymentKey = "deployment";
 
 // By node and service id, whatever the service: an id is there once on a node.
 using Instances = std::map<InstanceId, const InstanceState*>;
@@ -30,19 +33,6 @@ Instances all_instances(const CatalogState& catalog) {
     }
   }
   return instances;
-}
-
-bool selects(const Placement& placement, const Node& node) {
-  auto has = [&](const std::string& key, const std::string& value) {
-    auto found = node.meta.find(key);
-    return found != node.meta.end() && found->second == value;
-  };
-  if (!has(kRoleKey, placement.role)) return false;
-  for (const auto& [key, value] : placement.node_meta) {
-    if (!has(key, value)) return false;
-  }
-  const std::vector<std::string>& nodes = placement.nodes;
-  return nodes.empty() || std::find(nodes.begin(), nodes.end(), node.name) != nodes.end();
 }
 
 // Checks carry no Meta; their notes say whose they are.
@@ -58,9 +48,19 @@ Json definition_of(const CheckDefinition& check) {
   set_duration("Timeout", check.timeout);
   set_duration("DeregisterCriticalServiceAfter", check.deregister_critical_service_after);
   if (!check.http.empty()) definition.set("HTTP", check.http);
+  if (!check.method.empty()) definition.set("Method", check.method);
+  if (check.tls_skip_verify) definition.set("TLSSkipVerify", true);
   if (!check.tcp.empty()) definition.set("TCP", check.tcp);
   for (const Json::Member& member : check.unknown) definition.set(member.name, member.value);
   return definition;
+}
+
+// As the server names it.
+std::string check_type(const CheckDefinition& check) {
+  if (!check.http.empty()) return "http";
+  if (!check.tcp.empty()) return "tcp";
+  if (!check.grpc.empty()) return "grpc";
+  return check.args.empty() ? "ttl" : "script";
 }
 
 HealthCheck wanted_check(const CheckDefinition& check, const ServiceInstance& instance, const PlanOptions& options) {
@@ -73,7 +73,7 @@ HealthCheck wanted_check(const CheckDefinition& check, const ServiceInstance& in
   wanted.service_id = instance.id;
   wanted.service_name = instance.service;
   wanted.service_tags = instance.tags;
-  wanted.type = !check.http.empty() ? "http" : !check.tcp.empty() ? "tcp" : "ttl";
+  wanted.type = check_type(check);
   wanted.definition = definition_of(check);
   return wanted;
 }
@@ -88,14 +88,15 @@ ServiceRegistration wanted_registration(const DesiredService& service, const std
   instance.node = node;
   instance.id = service_id(service);
   instance.service = service.name;
-  instance.tags = service.tags;
-  instance.port = service.port;
-  instance.meta = service.meta;
+  instance.tags = service.release.tags;
+  instance.port = service.release.port;
+  instance.meta = service.release.meta;
   instance.meta[std::string(kMarkKey)] = options.owner;
-  instance.meta[kVersionKey] = service.version;
+  instance.meta[kVersionKey] = service.release.version;
+  if (!service.release.deployment.empty()) instance.meta[kDeploymentKey] = service.release.deployment;
   instance.meta[kRoleKey] = service.placement.role;
   if (service.slice != Slice::kNone) instance.meta[kSliceKey] = std::string(to_string(service.slice));
-  for (const CheckDefinition& check : service.checks) {
+  for (const CheckDefinition& check : service.release.checks) {
     wanted.checks.push_back(wanted_check(check, instance, options));
   }
   std::ranges::sort(wanted.checks, {}, &HealthCheck::id);
@@ -151,15 +152,21 @@ class Differ {
   Differ(const DesiredState& desired, const CatalogState& catalog, const PlanOptions& options)
       : desired_(desired), catalog_(catalog), options_(options), instances_(all_instances(catalog)) {}
 
-  ServiceDiff run() {
+  absl::StatusOr<ServiceDiff> run() {
     for (const DesiredService& service : desired_.services) {
+      CVG_ASSIGN_OR_RETURN(const NodeSelector selector, NodeSelector::make(service));
       bool placed = false;
       for (const auto& [name, node] : catalog_.nodes) {
-        if (!selects(service.placement, node->node)) continue;
+        if (!selector.selects(node->node)) continue;
         placed = true;
-        compare(service, name);
+        if (by_agents(service)) {
+          wanted_.insert({name, service_id(service)});
+        } else {
+          compare(service, name);
+        }
       }
-      if (!placed) hold_unplaced(service);
+      if (!placed) hold_unplaced(service, selector);
+      if (placed && by_agents(service)) hold_for_agents(service);
     }
     for (const auto& [id, there] : instances_) {
       if (!wanted_.contains(id) && is_ours(there->instance.meta, options_.owner)) remove(id, *there);
@@ -168,6 +175,18 @@ class Differ {
   }
 
  private:
+  // What is installed is registered by who installs it; what is ignored or to go is no business of the catalog's
+  // either.
+  static bool by_agents(const DesiredService& service) {
+    return !service.release.package.source.empty() || service.action != DesiredAction::kInstall;
+  }
+
+  void hold_for_agents(const DesiredService& service) {
+    diff_.held.push_back({held_id(service), Reason::kAgent,
+                          fmt::format("{} {} is deployed by the agents of its nodes ({})", service.name,
+                                      service.release.version, to_string(service.action))});
+  }
+
   void compare(const DesiredService& service, const std::string& node) {
     const InstanceId id{node, service_id(service)};
     wanted_.insert(id);
@@ -176,8 +195,8 @@ class Differ {
     const ServiceRegistration wanted = wanted_registration(service, node, there, options_);
     if (!there) {
       Step step = make_step(Action::kRegisterService, id, service.name, Reason::kMissing);
-      step.why = fmt::format("{} {} is wanted on {} (role {}) and not there", service.name, service.version, node,
-                             service.placement.role);
+      step.why = fmt::format("{} {} is wanted on {} (role {}) and not there", service.name, service.release.version,
+                             node, service.placement.role);
       step.body = wanted;
       diff_.steps.push_back(std::move(step));
       return;
@@ -192,7 +211,7 @@ class Differ {
     const std::string running = version_of(there.instance);
     const bool other_version = running != version_of(wanted.instance);
     const std::string what = other_version ? fmt::format("{} runs {} {}, wanted is {}", id.node, there.instance.service,
-                                                         running, service.version)
+                                                         running, service.release.version)
                                            : fmt::format("{} differs: {}", label(id), difference(present, wanted));
     if (!options_.take_foreign && !is_ours(there.instance.meta, options_.owner)) {
       diff_.held.push_back(
@@ -227,16 +246,15 @@ class Differ {
     diff_.steps.push_back(std::move(step));
   }
 
-  void hold_unplaced(const DesiredService& service) {
-    const Placement& placement = service.placement;
-    std::string where = fmt::format("role {}", placement.role);
-    for (const auto& [key, value] : placement.node_meta) where += fmt::format(", {} {}", key, value);
-    if (!placement.nodes.empty()) where += fmt::format(", one of {}", fmt::join(placement.nodes, " "));
-    diff_.held.push_back({fmt::format("{}:{}/{}/{}", to_string(Action::kRegisterService), placement.role, service.name,
-                                      to_string(service.slice)),
-                          Reason::kNoNode,
+  void hold_unplaced(const DesiredService& service, const NodeSelector& selector) {
+    diff_.held.push_back({held_id(service), Reason::kNoNode,
                           fmt::format("{} {} is wanted where no node is ({}; {} nodes are known)", service.name,
-                                      service.version, where, catalog_.nodes.size())});
+                                      service.release.version, selector.text(), catalog_.nodes.size())});
+  }
+
+  static std::string held_id(const DesiredService& service) {
+    return fmt::format("{}:{}/{}/{}", to_string(Action::kRegisterService), service.placement.role, service.name,
+                       to_string(service.slice));
   }
 
   static Step make_step(Action action, const InstanceId& id, const std::string& service, Reason reason) {
@@ -259,7 +277,8 @@ class Differ {
 
 }  // namespace
 
-ServiceDiff diff_services(const DesiredState& desired, const CatalogState& catalog, const PlanOptions& options) {
+absl::StatusOr<ServiceDiff> diff_services(const DesiredState& desired, const CatalogState& catalog,
+                                          const PlanOptions& options) {
   return Differ(desired, catalog, options).run();
 }
 

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "convergence/plan.h"
 
 namespace convergence::plan {
@@ -13,8 +14,9 @@ struct ServiceDiff {
 };
 
 // What differs between the desired services and the instances there are, without regard to order and traffic. `needs`
-// is left empty.
-ServiceDiff diff_services(const DesiredState& desired, const CatalogState& catalog, const PlanOptions& options);
+// is left empty. INVALID_ARGUMENT naming the service whose placement has a filter that nodes cannot be asked.
+absl::StatusOr<ServiceDiff> diff_services(const DesiredState& desired, const CatalogState& catalog,
+                                          const PlanOptions& options);
 
 }  // namespace convergence::plan
 

@@ -17,14 +17,14 @@ using test::real_consul;
 DesiredService service(std::string name, std::string version, std::string role) {
   DesiredService out;
   out.name = std::move(name);
-  out.version = std::move(version);
+  out.release.version = std::move(version);
   out.placement.role = std::move(role);
-  out.port = 80;
+  out.release.port = 80;
   CheckDefinition check;
   check.name = "up";
   check.http = "http://127.0.0.1/up";
   check.interval = std::chrono::seconds(10);
-  out.checks = {check};
+  out.release.checks = {check};
   return out;
 }
 

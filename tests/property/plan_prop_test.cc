@@ -172,16 +172,16 @@ TEST_CASE("entries of others are never touched") {
 DesiredService make_service(std::mt19937_64& random, const std::string& name, Slice slice) {
   DesiredService service;
   service.name = name;
-  service.version = pick(random, kSubsets);
+  service.release.version = pick(random, kSubsets);
   service.slice = slice;
   service.placement.role = pick(random, std::vector<std::string>{"web", "web", "db", "none"});
-  service.port = static_cast<std::int32_t>(8000 + below(random, 3));
+  service.release.port = static_cast<std::int32_t>(8000 + below(random, 3));
   if (chance(random, 40)) {
     CheckDefinition check;
     check.name = pick(random, std::vector<std::string>{"health", "alive"});
     check.http = "http://127.0.0.1/health";
     check.interval = std::chrono::seconds(10);
-    service.checks.push_back(std::move(check));
+    service.release.checks.push_back(std::move(check));
   }
   return service;
 }
@@ -233,7 +233,7 @@ FleetWorld make_fleet_world(std::mt19937_64& random) {
   world.desired.entries = entries.desired;
   world.desired.services = chance(random, 50) ? make_services(random) : before.services;
   for (DesiredService& service : world.desired.services) {
-    if (chance(random, 30)) service.version = pick(random, kSubsets);
+    if (chance(random, 30)) service.release.version = pick(random, kSubsets);
   }
   return world;
 }

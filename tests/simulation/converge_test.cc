@@ -14,14 +14,14 @@ using test::World;
 DesiredService service(std::string name, std::string version, std::string role) {
   DesiredService out;
   out.name = std::move(name);
-  out.version = std::move(version);
+  out.release.version = std::move(version);
   out.placement.role = std::move(role);
-  out.port = 80;
+  out.release.port = 80;
   CheckDefinition check;
   check.name = "up";
   check.http = "http://127.0.0.1/up";
   check.interval = std::chrono::seconds(10);
-  out.checks = {check};
+  out.release.checks = {check};
   return out;
 }
 
@@ -165,7 +165,7 @@ TEST_CASE("a new version replaces the old one; what is not wanted goes only with
   REQUIRE_OK(fleet.converge());
   DesiredState next = wanted();
   for (DesiredService& one : next.services) {
-    if (one.name == "web") one.version = "8";
+    if (one.name == "web") one.release.version = "8";
   }
   fleet.want(next);
   absl::StatusOr<ConvergeReport> report = fleet.converge();
@@ -209,7 +209,7 @@ TEST_CASE("somebody else writes between the plan and the step: read and planned 
   REQUIRE_OK(fleet.converge());
   DesiredState next = wanted("1.0");
   for (DesiredService& one : next.services) {
-    if (one.name == "web") one.port = 81;
+    if (one.name == "web") one.release.port = 81;
   }
   fleet.want(next);
   // While the first step is on its way, another changes the instance of the second.

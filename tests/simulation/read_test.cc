@@ -86,9 +86,9 @@ TEST_CASE("desired documents are read beside the rollouts, broken ones by name")
   DesiredState desired;
   DesiredService service;
   service.name = "web";
-  service.version = "1";
+  service.release.version = "1";
   service.placement.role = "front";
-  service.port = 80;
+  service.release.port = 80;
   desired.services = {service};
   for (const KvPair& pair : desired_to_kv(desired, "convergence")) world.put_kv(pair.key, pair.value);
   world.put_kv("convergence/config/service-defaults/api", "{");

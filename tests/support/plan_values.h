@@ -64,10 +64,10 @@ inline DesiredService service(std::string name, std::string version, std::string
                               Slice slice = Slice::kNone) {
   DesiredService wanted;
   wanted.name = std::move(name);
-  wanted.version = std::move(version);
+  wanted.release.version = std::move(version);
   wanted.slice = slice;
   wanted.placement.role = std::move(role);
-  wanted.port = 80;
+  wanted.release.port = 80;
   return wanted;
 }
 

@@ -51,8 +51,8 @@ TEST_CASE("desired documents are read from their keys") {
   want.services[0].placement.role = "back";
   want.services[0].modify_index = 9;
   want.services[1].name = "web";
-  want.services[1].version = "1.0";
-  want.services[1].port = 80;
+  want.services[1].release.version = "1.0";
+  want.services[1].release.port = 80;
   want.services[1].placement = {"front", {{"zone", "a"}}, {}};
   want.services[1].modify_index = 7;
   want.services[2].name = "web";

@@ -82,7 +82,7 @@ TEST_CASE("documents of ours that cannot be read are refused with their place") 
        "doc: /steps/0/body (offset 111): needs a member \"node\""},
       {"an unknown reason", "plan", R"({"schema":1,"steps":[],"held":[{"id":"a","reason":"why not"}]})",
        "doc: /held/0/reason (offset 50): \"why not\" is none of missing, version, definition, content, intermediate, "
-       "not-wanted, foreign, not-pruned, no-node, no-instance, no-safe-order"},
+       "not-wanted, foreign, not-pruned, no-node, agent, no-instance, no-safe-order"},
       {"an unknown dialect", "plan-options", R"({"dialect":"1.9"})",
        "doc: /dialect (offset 11): \"1.9\" is none of 1.8, current"},
       {"an unknown option", "plan-options", R"({"purge":true})", "doc: /purge (offset 9): unknown member"},

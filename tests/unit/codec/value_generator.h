@@ -169,17 +169,46 @@ class ValueGenerator {
     return out;
   }
 
-  DesiredService desired_service() {
-    DesiredService out;
-    out.name = text();
+  CheckDefinition check_definition() {
+    return {text(), text(),      text(),     text(),     flag(),     text(),     text(),
+            flag(), text_list(), duration(), duration(), duration(), duration(), unknown()};
+  }
+
+  Release release() {
+    Release out;
     out.version = text();
-    out.slice = static_cast<Slice>(below(3));
-    out.placement = {text(), text_map(), text_list()};
+    out.deployment = text();
+    if (flag()) out.package = {text(), text(), index()};
     out.port = int32();
     out.tags = text_list();
     out.meta = text_map();
+    for (std::uint64_t i = below(3); i > 0; --i) out.checks.push_back(check_definition());
     for (std::uint64_t i = below(3); i > 0; --i) {
-      out.checks.push_back({text(), text(), text(), text(), duration(), duration(), duration(), duration(), unknown()});
+      out.hooks[static_cast<HookEvent>(below(5))].push_back({text(), duration(), text()});
+    }
+    out.environment = text_map();
+    out.run_as = text();
+    out.depends_on = text_list();
+    if (flag()) out.demands = {index(), index()};
+    out.deadline = duration();
+    return out;
+  }
+
+  DesiredService desired_service() {
+    DesiredService out;
+    out.name = text();
+    out.slice = static_cast<Slice>(below(3));
+    out.placement = {text(), text_map(), text_list(), text()};
+    out.action = static_cast<DesiredAction>(below(3));
+    out.generation = index();
+    out.release = release();
+    if (flag()) out.last_good = release();
+    if (flag()) {
+      out.strategy = {int32(), int32(), int32(), duration(), duration(), flag(), static_cast<OnRemoval>(below(2)),
+                      text()};
+    }
+    if (flag()) {
+      out.progress = {index(), static_cast<FleetPhase>(below(5)), time(), text_list(), text()};
     }
     out.unknown = unknown();
     return out;

@@ -35,13 +35,20 @@ void check_names(E last, const std::string& names) {
 TEST_CASE("names of enumerators are stable and lead back") {
   SUBCASE("check status") { check_names(CheckStatus::kCritical, "passing, warning, critical"); }
   SUBCASE("slice") { check_names(Slice::kGreen, "none, blue, green"); }
+  SUBCASE("hook event") {
+    check_names(HookEvent::kValidateService,
+                "ApplicationStop, BeforeInstall, AfterInstall, ApplicationStart, ValidateService");
+  }
+  SUBCASE("on removal") { check_names(OnRemoval::kUninstall, "keep, uninstall"); }
+  SUBCASE("desired action") { check_names(DesiredAction::kUninstall, "install, ignore, uninstall"); }
+  SUBCASE("fleet phase") { check_names(FleetPhase::kReverted, "first-wave, bake, rest, done, reverted"); }
   SUBCASE("action") {
     check_names(Action::kDeleteEntry, "register-service, change-service, remove-service, put-entry, delete-entry");
   }
   SUBCASE("reason") {
     check_names(Reason::kNoSafeOrder,
                 "missing, version, definition, content, intermediate, not-wanted, foreign, not-pruned, no-node, "
-                "no-instance, no-safe-order");
+                "agent, no-instance, no-safe-order");
   }
   SUBCASE("canary phase") {
     check_names(CanaryPhase::kFailed, "idle, settling, observing, promoting, rolling-back, succeeded, failed");

@@ -57,9 +57,9 @@ CatalogState running(CatalogState catalog, const std::vector<DesiredService>& se
 TEST_CASE("a registration carries marks, meta and checks, and one service at a time is changed on a node") {
   const CatalogState catalog = catalog_of({{"n1", "web"}, {"n2", "web"}, {"n3", "db"}});
   DesiredService web = service("web", "1.0", "web", Slice::kBlue);
-  web.tags = {"http"};
-  web.meta["team"] = "a";
-  web.checks = {http_check("health")};
+  web.release.tags = {"http"};
+  web.release.meta["team"] = "a";
+  web.release.checks = {http_check("health")};
   const Plan plan = plan_of(desired_of({web, service("api", "2.0")}), catalog);
 
   Plan expected;
@@ -110,7 +110,7 @@ TEST_CASE("a registration carries marks, meta and checks, and one service at a t
 TEST_CASE("plans for services") {
   const CatalogState empty = catalog_of({{"n1", "web"}, {"n2", "web"}});
   DesiredService web = service("web", "1.0");
-  web.checks = {http_check("health")};
+  web.release.checks = {http_check("health")};
   const CatalogState catalog = running(empty, {web});
   struct Row {
     const char* name;
@@ -119,11 +119,11 @@ TEST_CASE("plans for services") {
     std::string expected;
   };
   DesiredService other_port = web;
-  other_port.port = 81;
-  other_port.tags = {"x"};
-  other_port.meta["team"] = "b";
+  other_port.release.port = 81;
+  other_port.release.tags = {"x"};
+  other_port.release.meta["team"] = "b";
   DesiredService other_check = web;
-  other_check.checks = {http_check("alive")};
+  other_check.release.checks = {http_check("alive")};
   DesiredService on_one = web;
   on_one.placement.nodes = {"n2"};
   DesiredService nowhere = service("db", "1.0", "db");
@@ -167,7 +167,7 @@ TEST_CASE("plans for services") {
 
 TEST_CASE("a change keeps the status of checks and what the document does not speak of") {
   DesiredService web = service("web", "1.0");
-  web.checks = {http_check("health")};
+  web.release.checks = {http_check("health")};
   CatalogState catalog = running(catalog_of({{"n1", "web"}}), {web});
   ServiceState state = *catalog.services.at("web");
   state.instances[0].instance.address = "10.1.1.1";
@@ -178,7 +178,7 @@ TEST_CASE("a change keeps the status of checks and what the document does not sp
   state.instances[0].checks.push_back(foreign);
   catalog.services["web"] = state;
 
-  web.version = "2.0";
+  web.release.version = "2.0";
   catalog = after_plan(catalog, plan_of(desired_of({web}), catalog));
   const InstanceState* there = find_instance(catalog, "web", {"n1", "web"});
   REQUIRE(there);
@@ -243,9 +243,9 @@ std::vector<ConfigEntry> canary_entries(int first, int second) {
 std::vector<DesiredService> blue_and_green(const std::string& blue, const std::string& green) {
   DesiredService first = service("api", blue, "web", Slice::kBlue);
   DesiredService second = service("api", green, "web", Slice::kGreen);
-  first.checks = {http_check("health")};
-  second.checks = {http_check("health")};
-  second.port = 81;
+  first.release.checks = {http_check("health")};
+  second.release.checks = {http_check("health")};
+  second.release.port = 81;
   return {first, second};
 }
 
@@ -386,6 +386,32 @@ TEST_CASE("a desired state that contradicts itself is refused") {
   const CatalogState catalog = catalog_of({{"n1", "web"}});
   CHECK_ERROR(converge(desired_of({service("web", "1"), service("web", "2")}), catalog), ErrorKind::kValidate, "twice");
   CHECK_ERROR(converge(desired_of({service("we/b", "1")}), catalog), ErrorKind::kValidate, "slash");
+}
+
+TEST_CASE("a filter over nodes narrows a placement, and one that nodes cannot be asked is refused with the service") {
+  CatalogState catalog = catalog_of({{"n1", "web"}, {"n2", "web"}});
+  NodeState n2 = *catalog.nodes.at("n2");
+  n2.node.meta["zone"] = "b";
+  catalog.nodes["n2"] = std::move(n2);
+  DesiredService web = service("web", "1.0");
+  web.placement.filter = "Meta.zone != b";
+  CHECK(describe(plan_of(desired_of({web}), catalog)) ==
+        "1. register-service n1/web [missing] web 1.0 is wanted on n1 (role web) and not there\n");
+  web.placement.filter = "Service.Meta.zone == b";
+  CHECK(converge(desired_of({web}), catalog).status().message() ==
+        "desired service web/web/none: placement.filter: Failed to create boolean expression evaluator: "
+        "Selector \"Service\" is not valid");
+}
+
+TEST_CASE("what has a package is left to the agents, and not pruned") {
+  DesiredService web = service("web", "1.0");
+  const CatalogState catalog = running(catalog_of({{"n1", "web"}}), {web});
+  web.release.version = "2.0";
+  web.release.package.source = "file:///web-2.0.zip";
+  const Plan plan = plan_of(desired_of({web}), catalog, pruning());
+  CHECK(plan.steps.empty());
+  CHECK(plan.held == std::vector<Held>{{"register-service:web/web/none", Reason::kAgent,
+                                        "web 2.0 is deployed by the agents of its nodes (install)"}});
 }
 
 }  // namespace
