@@ -5,6 +5,7 @@
 #include "convergence/canary.h"
 #include "convergence/catalog.h"
 #include "convergence/chain.h"
+#include "convergence/deployment.h"
 #include "convergence/desired.h"
 #include "convergence/draw.h"
 #include "convergence/lint.h"
@@ -66,6 +67,19 @@ constexpr std::array kNames<FleetPhase> = {
     NameRow<FleetPhase>{FleetPhase::kRest, "rest"},
     NameRow<FleetPhase>{FleetPhase::kDone, "done"},
     NameRow<FleetPhase>{FleetPhase::kReverted, "reverted"},
+};
+
+template <>
+constexpr std::array kNames<NodeAction> = {
+    NameRow<NodeAction>{NodeAction::kInstall, "install"},
+    NameRow<NodeAction>{NodeAction::kUpgrade, "upgrade"},
+    NameRow<NodeAction>{NodeAction::kRedeploy, "redeploy"},
+    NameRow<NodeAction>{NodeAction::kRepair, "repair"},
+    NameRow<NodeAction>{NodeAction::kReregister, "reregister"},
+    NameRow<NodeAction>{NodeAction::kUninstall, "uninstall"},
+    NameRow<NodeAction>{NodeAction::kIgnore, "ignore"},
+    NameRow<NodeAction>{NodeAction::kWait, "wait"},
+    NameRow<NodeAction>{NodeAction::kNothing, "nothing"},
 };
 
 template <>
@@ -186,6 +200,7 @@ std::string_view to_string(Slice slice) { return name_of(slice); }
 std::string_view to_string(HookEvent value) { return name_of(value); }
 std::string_view to_string(OnRemoval value) { return name_of(value); }
 std::string_view to_string(DesiredAction value) { return name_of(value); }
+std::string_view to_string(NodeAction value) { return name_of(value); }
 std::string_view to_string(FleetPhase value) { return name_of(value); }
 std::string_view to_string(Action action) { return name_of(action); }
 std::string_view to_string(Reason reason) { return name_of(reason); }
@@ -221,6 +236,7 @@ template std::optional<Slice> parse_name(std::string_view);
 template std::optional<HookEvent> parse_name(std::string_view);
 template std::optional<OnRemoval> parse_name(std::string_view);
 template std::optional<DesiredAction> parse_name(std::string_view);
+template std::optional<NodeAction> parse_name(std::string_view);
 template std::optional<FleetPhase> parse_name(std::string_view);
 template std::optional<Action> parse_name(std::string_view);
 template std::optional<Reason> parse_name(std::string_view);
@@ -237,6 +253,7 @@ template std::string all_names<Slice>();
 template std::string all_names<HookEvent>();
 template std::string all_names<OnRemoval>();
 template std::string all_names<DesiredAction>();
+template std::string all_names<NodeAction>();
 template std::string all_names<FleetPhase>();
 template std::string all_names<Action>();
 template std::string all_names<Reason>();

@@ -1,0 +1,239 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include "convergence/deployment.h"
+
+namespace convergence {
+namespace {
+
+constexpr const char* kRoleKey = "role";
+constexpr const char* kSliceKey = "slice";
+
+std::string id_of(const std::string& service_id, const CheckDefinition& check) {
+  return check.id.empty() ? fmt::format("{}:{}", service_id, check.name) : check.id;
+}
+
+// What differs between the registration that is there and the one wanted; empty when nothing does. Checks are told by
+// their ids: what they do is the agent's own affair, which registers all of them anew when one is missing.
+std::string difference(const InstanceState& there, const ServiceInstance& wanted,
+                       const std::vector<CheckDefinition>& checks) {
+  const ServiceInstance& now = there.instance;
+  if (now.port != wanted.port) return fmt::format("its port is {}, wanted is {}", now.port, wanted.port);
+  if (now.tags != wanted.tags) {
+    return fmt::format("its tags are [{}], wanted are [{}]", fmt::join(now.tags, " "), fmt::join(wanted.tags, " "));
+  }
+  for (const auto& [key, value] : wanted.meta) {
+    auto found = now.meta.find(key);
+    if (found == now.meta.end()) return fmt::format("its Meta has no {}", key);
+    if (found->second != value) return fmt::format("its Meta has {} {}, wanted is {}", key, found->second, value);
+  }
+  for (const CheckDefinition& check : checks) {
+    const std::string id = id_of(wanted.id, check);
+    if (std::ranges::find(there.checks, id, &HealthCheck::id) == there.checks.end()) {
+      return fmt::format("its check {} is missing", id);
+    }
+  }
+  return "";
+}
+
+class NodePlanner {
+ public:
+  NodePlanner(const std::vector<DesiredService>& services, const NodeView& view) : services_(services), view_(view) {}
+
+  std::vector<NodeDecision> run() {
+    std::vector<const DesiredService*> left;
+    for (const DesiredService& service : services_) left.push_back(&service);
+    std::ranges::stable_sort(left, [](const DesiredService* a, const DesiredService* b) {
+      return std::tie(a->name, a->slice) < std::tie(b->name, b->slice);
+    });
+    while (!left.empty()) {
+      auto next = std::ranges::find_if(left, [&](const DesiredService* one) { return !waits_for_any_of(*one, left); });
+      if (next == left.end()) break;
+      decide(**next);
+      left.erase(next);
+    }
+    for (const DesiredService* service : left) {
+      std::vector<std::string> others;
+      for (const DesiredService* other : left) others.push_back(other->name);
+      add(*service, NodeAction::kWait,
+          fmt::format("services wait for each other in a circle: {}", fmt::join(others, ", ")));
+    }
+    not_wanted();
+    return std::move(decisions_);
+  }
+
+ private:
+  static bool waits_for_any_of(const DesiredService& service, const std::vector<const DesiredService*>& left) {
+    return std::ranges::any_of(service.release.depends_on, [&](const std::string& name) {
+      return std::ranges::any_of(left, [&](const DesiredService* other) { return other->name == name; });
+    });
+  }
+
+  NodeDecision& add(const DesiredService& service, NodeAction action, std::string why) {
+    NodeDecision& decision = decisions_.emplace_back();
+    decision.service_id = service_id(service);
+    decision.action = action;
+    decision.why = std::move(why);
+    decision.service = &service;
+    return decision;
+  }
+
+  const Installed* installed(const std::string& id) const {
+    auto found = view_.installed.find(id);
+    return found == view_.installed.end() ? nullptr : &found->second;
+  }
+  const InstanceState* local(const std::string& id) const {
+    auto found = view_.local.find(id);
+    return found == view_.local.end() ? nullptr : &found->second;
+  }
+  const std::string* failure(const std::string& id, const std::string& deployment) const {
+    auto service = view_.failed.find(id);
+    if (service == view_.failed.end()) return nullptr;
+    auto found = service->second.find(deployment);
+    return found == service->second.end() ? nullptr : &found->second;
+  }
+
+  void decide(const DesiredService& service) {
+    const std::string id = service_id(service);
+    const Installed* there = installed(id);
+    if (service.action == DesiredAction::kIgnore) {
+      add(service, NodeAction::kIgnore, "asked to be left as it is");
+      return;
+    }
+    if (service.action == DesiredAction::kUninstall) {
+      add(service, there ? NodeAction::kUninstall : NodeAction::kNothing,
+          there ? "asked to be gone" : "gone, as asked");
+      return;
+    }
+    Target target = target_on(service, view_.node, there ? std::string_view(there->deployment) : "");
+    if (!target.release) {
+      add(service, NodeAction::kWait, target.why);
+      return;
+    }
+    if (there && there->deployment == target.deployment) {
+      keep(service, *there, std::move(target));
+    } else {
+      install(service, there, std::move(target));
+    }
+  }
+
+  // The right deployment is installed: does all of it stand?
+  void keep(const DesiredService& service, const Installed& there, Target target) {
+    const std::string id = service_id(service);
+    auto decide = [&](NodeAction action, std::string why) { add(service, action, std::move(why)).target = target; };
+    if (view_.damaged.contains(id)) {
+      if (const std::string* why = failure(id, target.deployment)) {
+        decide(NodeAction::kWait, fmt::format("its files are not as installed, and a repair failed: {}", *why));
+      } else {
+        decide(NodeAction::kRepair, "its files are not as installed");
+      }
+      return;
+    }
+    const ServiceInstance wanted = wanted_instance(service, *target.release, target.deployment, view_.owner);
+    const InstanceState* registered = local(id);
+    if (!registered) {
+      decide(NodeAction::kReregister, "it is not registered");
+      return;
+    }
+    const std::string differs = difference(*registered, wanted, wanted_checks(id, *target.release, there.spec));
+    decide(differs.empty() ? NodeAction::kNothing : NodeAction::kReregister, differs.empty() ? target.why : differs);
+  }
+
+  void install(const DesiredService& service, const Installed* there, Target target) {
+    const std::string id = service_id(service);
+    auto wait = [&](std::string why) { add(service, NodeAction::kWait, std::move(why)).target = target; };
+    const std::string& version = target.release->version;
+    if (const std::string* why = failure(id, target.deployment)) {
+      wait(fmt::format("{} failed here: {}", version, *why));
+      return;
+    }
+    if (const InstanceState* registered = local(id); registered && !there) {
+      auto mark = registered->instance.meta.find(std::string(kMarkKey));
+      if (mark == registered->instance.meta.end() || mark->second != view_.owner) {
+        wait(fmt::format("a service {} is registered here that is not ours", id));
+        return;
+      }
+    }
+    for (const std::string& name : target.release->depends_on) {
+      const std::string reason = not_ready(name);
+      if (!reason.empty()) {
+        wait(fmt::format("it needs {}, which {}", name, reason));
+        return;
+      }
+    }
+    NodeAction action = NodeAction::kInstall;
+    std::string why = fmt::format("{} is not here ({})", version, target.why);
+    if (there) {
+      action = there->release.version == version ? NodeAction::kRedeploy : NodeAction::kUpgrade;
+      why = fmt::format("{} runs, {} is due ({})", there->release.version, version, target.why);
+      if (action == NodeAction::kRedeploy) why = fmt::format("{} is to be deployed again ({})", version, target.why);
+    }
+    add(service, action, std::move(why)).target = std::move(target);
+  }
+
+  // Empty when an instance of the service passes on this node.
+  std::string not_ready(const std::string& name) const {
+    std::string reason = "is not here";
+    for (const auto& [id, state] : view_.local) {
+      if (state.instance.service != name) continue;
+      const CheckStatus status = worst_status(state.checks, {});
+      if (status == CheckStatus::kPassing) return "";
+      reason = fmt::format("is {}", to_string(status));
+    }
+    return reason;
+  }
+
+  void not_wanted() {
+    for (const auto& [id, there] : view_.installed) {
+      if (std::ranges::find(decisions_, id, &NodeDecision::service_id) != decisions_.end()) continue;
+      NodeDecision& decision = decisions_.emplace_back();
+      decision.service_id = id;
+      const bool go = there.on_removal == OnRemoval::kUninstall;
+      decision.action = go ? NodeAction::kUninstall : NodeAction::kNothing;
+      decision.why = go ? "not wanted any more" : "not wanted any more; its strategy keeps it";
+    }
+  }
+
+  const std::vector<DesiredService>& services_;
+  const NodeView& view_;
+  std::vector<NodeDecision> decisions_;
+};
+
+}  // namespace
+
+ServiceInstance wanted_instance(const DesiredService& service, const Release& release, const std::string& deployment,
+                                const std::string& owner) {
+  ServiceInstance instance;
+  instance.id = service_id(service);
+  instance.service = service.name;
+  instance.tags = release.tags;
+  instance.port = release.port;
+  instance.meta = release.meta;
+  instance.meta[std::string(kMarkKey)] = owner;
+  instance.meta[std::string(kMetaVersion)] = release.version;
+  instance.meta[std::string(kMetaDeployment)] = deployment;
+  instance.meta[kRoleKey] = service.placement.role;
+  if (service.slice != Slice::kNone) instance.meta[kSliceKey] = std::string(to_string(service.slice));
+  return instance;
+}
+
+std::vector<CheckDefinition> wanted_checks(const std::string& service_id, const Release& release, const AppSpec& spec) {
+  std::vector<CheckDefinition> checks;
+  for (const std::vector<CheckDefinition>* list : {&release.checks, &spec.checks}) {
+    for (const CheckDefinition& check : *list) {
+      CheckDefinition& wanted = checks.emplace_back(check);
+      wanted.id = id_of(service_id, check);
+    }
+  }
+  return checks;
+}
+
+std::vector<NodeDecision> plan_node(const std::vector<DesiredService>& services, const NodeView& view) {
+  return NodePlanner(services, view).run();
+}
+
+}  // namespace convergence
