@@ -106,8 +106,9 @@ struct NodeDecision {
   std::string service_id{};
   NodeAction action = NodeAction::kNothing;
   std::string why{};
-  const DesiredService* service = nullptr;  // of the desired state given; null: not wanted any more
-  Target target{};                          // with a release for all that installs or registers
+  std::optional<std::size_t> service{};  // index into the services given; none: not wanted any more
+  Target target{};                       // with a release for all that installs or registers
+  friend bool operator==(const NodeDecision&, const NodeDecision&) = default;
 };
 
 // The node as its agent sees it.

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "convergence/agent.h"
 #include "convergence/canary.h"
 #include "convergence/catalog.h"
 #include "convergence/chain.h"
@@ -80,6 +81,49 @@ constexpr std::array kNames<NodeAction> = {
     NameRow<NodeAction>{NodeAction::kIgnore, "ignore"},
     NameRow<NodeAction>{NodeAction::kWait, "wait"},
     NameRow<NodeAction>{NodeAction::kNothing, "nothing"},
+};
+
+template <>
+constexpr std::array kNames<Stage> = {
+    NameRow<Stage>{Stage::kCheckNode, "check-node"},
+    NameRow<Stage>{Stage::kFetch, "fetch"},
+    NameRow<Stage>{Stage::kUnpack, "unpack"},
+    NameRow<Stage>{Stage::kCheckPackage, "check-package"},
+    NameRow<Stage>{Stage::kPlaceAside, "place-aside"},
+    NameRow<Stage>{Stage::kAcquire, "acquire"},
+    NameRow<Stage>{Stage::kQuiet, "quiet"},
+    NameRow<Stage>{Stage::kStop, "stop"},
+    NameRow<Stage>{Stage::kBeforeInstall, "before-install"},
+    NameRow<Stage>{Stage::kSwap, "swap"},
+    NameRow<Stage>{Stage::kAfterInstall, "after-install"},
+    NameRow<Stage>{Stage::kStart, "start"},
+    NameRow<Stage>{Stage::kValidateService, "validate-service"},
+    NameRow<Stage>{Stage::kRegister, "register"},
+    NameRow<Stage>{Stage::kAwait, "await"},
+    NameRow<Stage>{Stage::kLoud, "loud"},
+    NameRow<Stage>{Stage::kBackStop, "back-stop"},
+    NameRow<Stage>{Stage::kBackSwap, "back-swap"},
+    NameRow<Stage>{Stage::kBackStart, "back-start"},
+    NameRow<Stage>{Stage::kBackDeregister, "back-deregister"},
+    NameRow<Stage>{Stage::kBackRegister, "back-register"},
+    NameRow<Stage>{Stage::kBackAwait, "back-await"},
+    NameRow<Stage>{Stage::kBackLoud, "back-loud"},
+    NameRow<Stage>{Stage::kDeregister, "deregister"},
+    NameRow<Stage>{Stage::kRemove, "remove"},
+};
+
+template <>
+constexpr std::array kNames<TaskKind> = {
+    NameRow<TaskKind>{TaskKind::kDeploy, "deploy"},
+    NameRow<TaskKind>{TaskKind::kReregister, "reregister"},
+    NameRow<TaskKind>{TaskKind::kUninstall, "uninstall"},
+};
+
+template <>
+constexpr std::array kNames<AgentVerb> = {
+    NameRow<AgentVerb>{AgentVerb::kPause, "pause"},
+    NameRow<AgentVerb>{AgentVerb::kResume, "resume"},
+    NameRow<AgentVerb>{AgentVerb::kRetry, "retry"},
 };
 
 template <>
@@ -201,6 +245,9 @@ std::string_view to_string(HookEvent value) { return name_of(value); }
 std::string_view to_string(OnRemoval value) { return name_of(value); }
 std::string_view to_string(DesiredAction value) { return name_of(value); }
 std::string_view to_string(NodeAction value) { return name_of(value); }
+std::string_view to_string(Stage value) { return name_of(value); }
+std::string_view to_string(TaskKind value) { return name_of(value); }
+std::string_view to_string(AgentVerb value) { return name_of(value); }
 std::string_view to_string(FleetPhase value) { return name_of(value); }
 std::string_view to_string(Action action) { return name_of(action); }
 std::string_view to_string(Reason reason) { return name_of(reason); }
@@ -237,6 +284,9 @@ template std::optional<HookEvent> parse_name(std::string_view);
 template std::optional<OnRemoval> parse_name(std::string_view);
 template std::optional<DesiredAction> parse_name(std::string_view);
 template std::optional<NodeAction> parse_name(std::string_view);
+template std::optional<Stage> parse_name(std::string_view);
+template std::optional<TaskKind> parse_name(std::string_view);
+template std::optional<AgentVerb> parse_name(std::string_view);
 template std::optional<FleetPhase> parse_name(std::string_view);
 template std::optional<Action> parse_name(std::string_view);
 template std::optional<Reason> parse_name(std::string_view);
@@ -254,6 +304,9 @@ template std::string all_names<HookEvent>();
 template std::string all_names<OnRemoval>();
 template std::string all_names<DesiredAction>();
 template std::string all_names<NodeAction>();
+template std::string all_names<Stage>();
+template std::string all_names<TaskKind>();
+template std::string all_names<AgentVerb>();
 template std::string all_names<FleetPhase>();
 template std::string all_names<Action>();
 template std::string all_names<Reason>();

@@ -78,7 +78,7 @@ class NodePlanner {
     decision.service_id = service_id(service);
     decision.action = action;
     decision.why = std::move(why);
-    decision.service = &service;
+    decision.service = static_cast<std::size_t>(&service - services_.data());
     return decision;
   }
 
