@@ -1,0 +1,42 @@
+#ifndef CONVERGENCE_TESTS_SUPPORT_FLEET_CHECK_H_
+#define CONVERGENCE_TESTS_SUPPORT_FLEET_CHECK_H_
+
+#include <string>
+#include <string_view>
+
+#include "convergence/codec.h"
+#include "convergence/fleet_view.h"
+#include "lib/codec/fleet_read.h"
+
+namespace convergence::test {
+
+// What is read and what the strict reader reads: nothing when they are the same, else the difference. `existing` stands
+// in the view before, and has to be there after an error, alone.
+template <typename Read, typename Strictly>
+std::string difference_from_strict(const FleetView& existing, Read read, Strictly strictly) {
+  FleetView ours = existing;
+  FleetView strict = existing;
+  const absl::Status status = read(ours);
+  const absl::Status wanted = strictly(strict);
+  if (status != wanted) return "says " + status.ToString() + " where the strict reader says " + wanted.ToString();
+  if (!(ours == strict)) return "other rows";
+  if (!(ours.names == strict.names)) return "other names";
+  if (!wanted.ok() && !(ours == existing && ours.names == existing.names)) return "an error left something";
+  return "";
+}
+
+inline std::string health_difference(std::string_view answer, const FleetView& existing = {}) {
+  return difference_from_strict(
+      existing, [&](FleetView& view) { return read_health(answer, "answer", view); },
+      [&](FleetView& view) { return codec::read_health_strictly(answer, "answer", view); });
+}
+
+inline std::string agent_services_difference(std::string_view answer, const FleetView& existing = {}) {
+  return difference_from_strict(
+      existing, [&](FleetView& view) { return read_agent_services(answer, "answer", "n1", view); },
+      [&](FleetView& view) { return codec::read_agent_services_strictly(answer, "answer", "n1", view); });
+}
+
+}  // namespace convergence::test
+
+#endif  // CONVERGENCE_TESTS_SUPPORT_FLEET_CHECK_H_
