@@ -1,0 +1,287 @@
+// One node's agent on a made-up node: what it does, in order; what is there afterwards; and the same with the agent
+// killed after every single effect.
+
+#include "convergence/agent.h"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tests/support/agent_node.h"
+
+namespace convergence {
+namespace {
+
+using test::AgentNode;
+
+DesiredService package(std::string name, std::string version) {
+  DesiredService out;
+  out.name = std::move(name);
+  out.placement.role = "web";
+  out.release.version = std::move(version);
+  out.release.port = 80;
+  out.release.package.source = "file:///p.zip";
+  CheckDefinition check;
+  check.name = "alive";
+  check.http = "http://127.0.0.1/";
+  check.interval = std::chrono::seconds(1);
+  out.release.checks = {check};
+  return out;
+}
+
+// A node on which web 1.0 and api 1.0 run.
+AgentNode two_services() {
+  AgentNode node;
+  node.wanted = {package("api", "1.0"), package("web", "1.0")};
+  CHECK(node.run());
+  CHECK(node.text() ==
+        "api: runs 1.0, files 1.0, registered 1.0, installed 1.0\n"
+        "web: runs 1.0, files 1.0, registered 1.0, installed 1.0\n");
+  node.trace.clear();
+  node.reports.clear();
+  return node;
+}
+
+std::string trace(const AgentNode& node) { return fmt::format("{}", fmt::join(node.trace, "\n")); }
+
+constexpr const char* kUpgraded =
+    "api: runs 1.0, files 1.0, registered 1.0, installed 1.0\n"
+    "web: runs 2.0, files 2.0, registered 2.0, installed 2.0\n";
+constexpr const char* kAsBefore =
+    "api: runs 1.0, files 1.0, registered 1.0, installed 1.0\n"
+    "web: runs 1.0, files 1.0, registered 1.0, installed 1.0\n";
+
+TEST_CASE("an upgrade finds out all it can before it touches what runs") {
+  AgentNode node = two_services();
+  node.wanted[1] = package("web", "2.0");
+  CHECK(node.run());
+  CHECK(trace(node) ==
+        "check-node web 2.0\n"
+        "fetch web 2.0\n"
+        "unpack web 2.0\n"
+        "check-package web 2.0\n"
+        "place-aside web 2.0\n"
+        "acquire web 2.0\n"
+        "quiet web 2.0\n"
+        "stop web 1.0\n"
+        "before-install web 2.0\n"
+        "swap web 2.0\n"
+        "after-install web 2.0\n"
+        "start web 2.0\n"
+        "validate-service web 2.0\n"
+        "register web 2.0\n"
+        "loud web 2.0");
+  CHECK(node.text() == kUpgraded);
+  CHECK(node.breach == "");
+}
+
+// Every stage of an upgrade, and what is there when it fails.
+TEST_CASE("W-A1, W-A9: a failure at any stage leaves the old version running, registered and in the traffic") {
+  for (const StageRow& row : stages_of([] {
+         Task task;
+         task.next.release.package.source = task.next.release.version = "p";
+         task.previous = task.next;
+         return task;
+       }())) {
+    if (row.stage == Stage::kLoud || row.stage == Stage::kAwait) continue;  // the one is repeated, the other below
+    CAPTURE(to_string(row.stage));
+    AgentNode node = two_services();
+    node.wanted[1] = package("web", "2.0");
+    const std::string subject = row.stage == Stage::kStop ? "1.0" : "2.0";
+    node.broken[{row.stage, subject}] = "it broke";
+    const bool waits = row.on_failure == "wait";
+    CHECK(node.run(std::nullopt, 5) == !waits);
+    CHECK(node.text() == kAsBefore);
+    CHECK(node.breach == "");
+    const std::string failed = fmt::format("web 2.0: {}: it broke\n", to_string(row.stage));
+    CHECK(node.outcomes() == "api 1.0: succeeded\nweb 1.0: succeeded\n" + (waits ? "" : failed));
+    if (row.on_failure == "nothing") {
+      // Nothing of the old version was as much as looked at.
+      for (const std::string& line : node.trace) CHECK(line.ends_with("web 2.0"));
+    }
+    // W-A2: the next process does not begin again.
+    node.trace.clear();
+    if (!waits) {
+      CHECK(node.run());
+      CHECK(trace(node) == "");
+    }
+  }
+}
+
+TEST_CASE("a version that does not pass is put back, in order") {
+  AgentNode node = two_services();
+  node.wanted[1] = package("web", "2.0");
+  node.ill = {"2.0"};
+  CHECK(node.run());
+  CHECK(node.text() == kAsBefore);
+  CHECK(node.breach == "");
+  CHECK(node.outcomes() ==
+        "api 1.0: succeeded\nweb 1.0: succeeded\nweb 2.0: await: its check web:alive is critical after 300 s\n");
+  const std::string all = trace(node);
+  CHECK(all.substr(all.find("register")) ==
+        "register web 2.0\n"
+        "back-stop web 2.0\n"
+        "back-swap web 2.0\n"
+        "back-start web 1.0\n"
+        "back-register web 1.0\n"
+        "back-loud web 2.0");
+  const ReportNode& last = node.reports.back();
+  CHECK(last.finished);
+  CHECK(!last.succeeded);
+  CHECK(last.why == "await: its check web:alive is critical after 300 s");
+}
+
+TEST_CASE("an old version whose stop hook fails is in nobody's way once it does not pass") {
+  AgentNode node = two_services();
+  node.wanted[1] = package("web", "2.0");
+  node.broken[{Stage::kStop, "1.0"}] = "cannot stop";
+  node.ill = {"1.0"};
+  CHECK(node.run());
+  CHECK(node.disk.installed.at("web").deployment == "2.0");
+}
+
+TEST_CASE("a first installation that fails leaves nothing") {
+  AgentNode node;
+  node.wanted = {package("web", "1.0")};
+  node.ill = {"1.0"};
+  CHECK(node.run());
+  CHECK(node.text() == "");
+  CHECK(node.outcomes() == "web 1.0: await: its check web:alive is critical after 300 s\n");
+}
+
+TEST_CASE("W-A4: a service that fails is in no other's way") {
+  AgentNode node;
+  node.wanted = {package("api", "1.0"), package("web", "1.0")};
+  node.broken[{Stage::kUnpack, "1.0"}] = "a damaged archive";
+  node.wanted[1].release.deployment = "good";
+  CHECK(node.run());
+  CHECK(node.text() == "web: runs good, files good, registered good, installed good\n");
+  CHECK(node.outcomes() == "api 1.0: unpack: a damaged archive\nweb good: succeeded\n");
+}
+
+TEST_CASE("a node that cannot take a service waits, and takes it when it can") {
+  AgentNode node = two_services();
+  node.wanted[1] = package("web", "2.0");
+  node.wanted[1].release.demands.disk = 2000;
+  CHECK(!node.run(std::nullopt, 3));
+  CHECK(node.text() == kAsBefore);
+  CHECK(trace(node) == "check-node web 2.0\ncheck-node web 2.0\ncheck-node web 2.0\ncheck-node web 2.0");
+  node.disk_free = 2000;
+  CHECK(node.run());
+  CHECK(node.text() == kUpgraded);
+}
+
+TEST_CASE("a slot that is taken is waited for, and other services go on meanwhile") {
+  AgentNode node = two_services();
+  node.wanted[0] = package("api", "2.0");
+  node.wanted[1] = package("web", "2.0");
+  node.wanted.push_back(package("zip", "1.0"));
+  node.slots_free = false;
+  CHECK(!node.run(std::nullopt, 2));
+  CHECK(node.text() == std::string(kAsBefore) + "zip: runs 1.0, files 1.0, registered 1.0, installed 1.0\n");
+  node.slots_free = true;
+  CHECK(node.run());
+  CHECK(node.text() ==
+        "api: runs 2.0, files 2.0, registered 2.0, installed 2.0\n"
+        "web: runs 2.0, files 2.0, registered 2.0, installed 2.0\n"
+        "zip: runs 1.0, files 1.0, registered 1.0, installed 1.0\n");
+}
+
+TEST_CASE("W-A16: what is to go is stopped, deregistered and removed") {
+  AgentNode node = two_services();
+  node.wanted[1].action = DesiredAction::kUninstall;
+  CHECK(node.run());
+  CHECK(trace(node) == "quiet web 1.0\nstop web 1.0\nderegister web 1.0\nremove web 1.0");
+  CHECK(node.text() == "api: runs 1.0, files 1.0, registered 1.0, installed 1.0\n");
+}
+
+TEST_CASE("P-L, W-A5: what was taken out of the catalog comes back without a restart") {
+  AgentNode node = two_services();
+  node.lose_registration("web");
+  CHECK(node.run());
+  CHECK(trace(node) == "register web 1.0");
+  CHECK(node.text() == kAsBefore);
+}
+
+TEST_CASE("files that are gone are installed again") {
+  AgentNode node = two_services();
+  node.files.erase("web");
+  CHECK(node.run());
+  CHECK(node.text() == kAsBefore);
+  CHECK(node.breach == "");
+}
+
+TEST_CASE("W-A6: a deployment over which processes die again and again ends, and a version runs") {
+  for (int effects = 1; effects < 60; ++effects) {
+    CAPTURE(effects);
+    AgentNode node = two_services();
+    node.wanted[1] = package("web", "2.0");
+    int lives = 0;
+    while (!node.run(effects) && ++lives < 40) {
+    }
+    CHECK(node.breach == "");
+    CHECK(node.run());
+    CHECK(node.breach == "");
+    const std::string end = node.text();
+    if (end != kUpgraded) CHECK(end == kAsBefore);
+  }
+}
+
+struct Story {
+  const char* name;
+  std::function<void(AgentNode&)> change;
+};
+
+// W-A5, W-A6, W-A7, P-M, P-N. Killed after each effect, before the next: the end is that of an agent nobody killed.
+TEST_CASE("killed at every point, the next process brings it to the same end") {
+  const Story stories[] = {
+      {"first installation", [](AgentNode& node) { node.wanted.push_back(package("zip", "1.0")); }},
+      {"upgrade", [](AgentNode& node) { node.wanted[1] = package("web", "2.0"); }},
+      {"upgrade that does not pass",
+       [](AgentNode& node) {
+         node.wanted[1] = package("web", "2.0");
+         node.ill = {"2.0"};
+       }},
+      {"upgrade that does not start",
+       [](AgentNode& node) {
+         node.wanted[1] = package("web", "2.0");
+         node.broken[{Stage::kStart, "2.0"}] = "it broke";
+       }},
+      {"upgrade with a package that cannot be had",
+       [](AgentNode& node) {
+         node.wanted[1] = package("web", "2.0");
+         node.broken[{Stage::kFetch, "2.0"}] = "no such object";
+       }},
+      {"removal", [](AgentNode& node) { node.wanted[1].action = DesiredAction::kUninstall; }},
+      {"registration lost", [](AgentNode& node) { node.lose_registration("web"); }},
+      {"two services at once",
+       [](AgentNode& node) {
+         node.wanted[0] = package("api", "2.0");
+         node.wanted[1] = package("web", "2.0");
+       }},
+  };
+  for (const Story& story : stories) {
+    CAPTURE(story.name);
+    AgentNode undisturbed = two_services();
+    story.change(undisturbed);
+    REQUIRE(undisturbed.run());
+    int killed = 0;
+    for (bool ended = false; !ended; ++killed) {
+      CAPTURE(killed);
+      AgentNode node = two_services();
+      story.change(node);
+      ended = node.run(killed);
+      CHECK(node.run());
+      CHECK(node.text() == undisturbed.text());
+      CHECK(node.outcomes() == undisturbed.outcomes());
+      CHECK(node.breach == "");
+    }
+    CHECK(killed > 5);
+  }
+}
+
+}  // namespace
+}  // namespace convergence
