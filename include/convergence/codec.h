@@ -14,6 +14,7 @@
 #include "convergence/json.h"
 #include "convergence/lint.h"
 #include "convergence/plan.h"
+#include "convergence/report.h"
 
 namespace convergence {
 
@@ -48,6 +49,8 @@ template <>
 absl::StatusOr<DesiredService> from_json(const Json& json, std::string_view document);
 template <>
 absl::StatusOr<DesiredState> from_json(const Json& json, std::string_view document);
+template <>
+absl::StatusOr<NodeReport> from_json(const Json& json, std::string_view document);
 template <>
 absl::StatusOr<Plan> from_json(const Json& json, std::string_view document);
 template <>
@@ -84,6 +87,7 @@ Json to_json(const CheckDefinition& check);
 Json to_json(const DesiredService& service);
 Json to_json(const Release& release);
 Json to_json(const DesiredState& desired);
+Json to_json(const NodeReport& report);
 Json to_json(const Plan& plan);
 Json to_json(const PlanOptions& options);
 Json to_json(const CanaryPolicy& policy);

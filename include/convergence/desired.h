@@ -104,6 +104,8 @@ struct FleetProgress {
 struct DesiredService {
   std::string name{};
   Slice slice = Slice::kNone;
+  std::string id{};               // of its instances where service_id() would not make it; the same on every node
+  std::string registered_name{};  // of their service in the catalog; empty: `name`
   Placement placement{};
   DesiredAction action = DesiredAction::kInstall;
   std::uint64_t generation = 0;  // goes up with every change of the release
@@ -122,9 +124,11 @@ struct DesiredState {
   friend bool operator==(const DesiredState&, const DesiredState&) = default;
 };
 
-// The service id of its instances: "<name>" or "<name>-<slice>" (environment-manager.md section 1, without the
-// environment).
+// The service id of its instances: `id`, or "<name>", or "<name>-<slice>" (environment-manager.md section 1, without
+// the environment).
 std::string service_id(const DesiredService& service);
+// The name under which the catalog has them: `registered_name`, or `name`.
+const std::string& service_name(const DesiredService& service);
 
 // INVALID_ARGUMENT kind "validate" naming the service and field that cannot be: empty or too long names, a slash in a
 // name, ports out of range, a check with two kinds, one service twice, two services with one id on a role.

@@ -126,6 +126,8 @@ absl::Status decode(const Json& json, const Place& place, DesiredService& out) {
   reader.schema(/*may_be_absent=*/true)
       .required("name", out.name)
       .optional("slice", out.slice, decode_name<Slice>)
+      .optional("id", out.id)
+      .optional("registered_name", out.registered_name)
       .optional("placement", out.placement)
       .optional("action", out.action, decode_name<DesiredAction>)
       .optional("generation", out.generation)
@@ -256,6 +258,7 @@ Json encode(const DesiredService& service) {
       .put("meta", encode(release.meta))
       .put("checks", encode_list(release.checks, encode));
   write_rest_of(release, writer);
+  writer.put_if("id", service.id).put_if("registered_name", service.registered_name);
   if (service.action != DesiredAction::kInstall) writer.put("action", to_string(service.action));
   writer.put_if("generation", service.generation);
   if (service.last_good) writer.put("last_good", encode(*service.last_good));

@@ -178,6 +178,10 @@ absl::Status check_release(const DesiredService& service, const Release& release
 absl::Status check_service(const DesiredService& service) {
   const std::string where = label(service);
   CVG_RETURN_IF_ERROR(check_name(where, "name", service.name));
+  if (!service.id.empty()) CVG_RETURN_IF_ERROR(check_name(where, "id", service.id));
+  if (!service.registered_name.empty()) {
+    CVG_RETURN_IF_ERROR(check_name(where, "registered_name", service.registered_name));
+  }
   CVG_RETURN_IF_ERROR(check_name(where, "placement.role", service.placement.role));
   CVG_RETURN_IF_ERROR(check_release(service, service.release, ""));
   if (service.last_good) CVG_RETURN_IF_ERROR(check_release(service, *service.last_good, "last_good."));
@@ -217,8 +221,13 @@ auto service_order(const DesiredService& service) {
 }  // namespace
 
 std::string service_id(const DesiredService& service) {
+  if (!service.id.empty()) return service.id;
   if (service.slice == Slice::kNone) return service.name;
   return fmt::format("{}-{}", service.name, to_string(service.slice));
+}
+
+const std::string& service_name(const DesiredService& service) {
+  return service.registered_name.empty() ? service.name : service.registered_name;
 }
 
 absl::Status validate(const DesiredState& desired) {

@@ -11,6 +11,7 @@
 #include "convergence/draw.h"
 #include "convergence/lint.h"
 #include "convergence/plan.h"
+#include "convergence/report.h"
 
 namespace convergence {
 namespace {
@@ -124,6 +125,13 @@ constexpr std::array kNames<AgentVerb> = {
     NameRow<AgentVerb>{AgentVerb::kPause, "pause"},
     NameRow<AgentVerb>{AgentVerb::kResume, "resume"},
     NameRow<AgentVerb>{AgentVerb::kRetry, "retry"},
+};
+
+template <>
+constexpr std::array kNames<NodeStatus> = {
+    NameRow<NodeStatus>{NodeStatus::kInProgress, "In Progress"},
+    NameRow<NodeStatus>{NodeStatus::kSuccess, "Success"},
+    NameRow<NodeStatus>{NodeStatus::kFailed, "Failed"},
 };
 
 template <>
@@ -249,6 +257,7 @@ std::string_view to_string(Stage value) { return name_of(value); }
 std::string_view to_string(TaskKind value) { return name_of(value); }
 std::string_view to_string(AgentVerb value) { return name_of(value); }
 std::string_view to_string(FleetPhase value) { return name_of(value); }
+std::string_view to_string(NodeStatus status) { return name_of(status); }
 std::string_view to_string(Action action) { return name_of(action); }
 std::string_view to_string(Reason reason) { return name_of(reason); }
 std::string_view to_string(CanaryPhase phase) { return name_of(phase); }
@@ -259,6 +268,8 @@ std::string_view to_string(CanaryVerb verb) { return name_of(verb); }
 std::string_view to_string(Dialect dialect) { return name_of(dialect); }
 std::string_view to_string(Severity severity) { return name_of(severity); }
 std::string_view to_string(Drawing drawing) { return name_of(drawing); }
+
+std::string_view node_status(const NodeReport* report) { return report ? name_of(report->status) : "Not Started"; }
 
 template <typename E>
 std::optional<E> parse_name(std::string_view name) {
@@ -288,6 +299,7 @@ template std::optional<Stage> parse_name(std::string_view);
 template std::optional<TaskKind> parse_name(std::string_view);
 template std::optional<AgentVerb> parse_name(std::string_view);
 template std::optional<FleetPhase> parse_name(std::string_view);
+template std::optional<NodeStatus> parse_name(std::string_view);
 template std::optional<Action> parse_name(std::string_view);
 template std::optional<Reason> parse_name(std::string_view);
 template std::optional<CanaryPhase> parse_name(std::string_view);
@@ -308,6 +320,7 @@ template std::string all_names<Stage>();
 template std::string all_names<TaskKind>();
 template std::string all_names<AgentVerb>();
 template std::string all_names<FleetPhase>();
+template std::string all_names<NodeStatus>();
 template std::string all_names<Action>();
 template std::string all_names<Reason>();
 template std::string all_names<CanaryPhase>();

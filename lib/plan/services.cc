@@ -87,7 +87,7 @@ ServiceRegistration wanted_registration(const DesiredService& service, const std
   instance.create_index = instance.modify_index = 0;
   instance.node = node;
   instance.id = service_id(service);
-  instance.service = service.name;
+  instance.service = service_name(service);
   instance.tags = service.release.tags;
   instance.port = service.release.port;
   instance.meta = service.release.meta;
@@ -194,7 +194,7 @@ class Differ {
     const InstanceState* there = found == instances_.end() ? nullptr : found->second;
     const ServiceRegistration wanted = wanted_registration(service, node, there, options_);
     if (!there) {
-      Step step = make_step(Action::kRegisterService, id, service.name, Reason::kMissing);
+      Step step = make_step(Action::kRegisterService, id, service_name(service), Reason::kMissing);
       step.why = fmt::format("{} {} is wanted on {} (role {}) and not there", service.name, service.release.version,
                              node, service.placement.role);
       step.body = wanted;
@@ -219,8 +219,8 @@ class Differ {
            fmt::format("{}; it {} and is changed only when taking over", what, owner_text(there.instance.meta))});
       return;
     }
-    Step step =
-        make_step(Action::kChangeService, id, service.name, other_version ? Reason::kVersion : Reason::kDefinition);
+    Step step = make_step(Action::kChangeService, id, service_name(service),
+                          other_version ? Reason::kVersion : Reason::kDefinition);
     step.why = what;
     step.cas_index = there.instance.modify_index;
     step.body = wanted;

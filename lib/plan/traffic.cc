@@ -48,7 +48,7 @@ std::vector<const ChainTarget*> active_targets(const DiscoveryChain& chain) {
 }
 
 Traffic::Traffic(const CatalogState& catalog, const DesiredState& desired) : catalog_(catalog) {
-  for (const DesiredService& service : desired.services) wanted_.insert(service.name);
+  for (const DesiredService& service : desired.services) wanted_.insert(service_name(service));
 }
 
 bool Traffic::is_empty(const ChainTarget& target) const {

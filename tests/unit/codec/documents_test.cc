@@ -38,7 +38,7 @@ const std::map<std::string, std::function<Outcome(const std::string&)>>& readers
       {"plan-options", read_as<PlanOptions>},       {"canary-policy", read_as<CanaryPolicy>},
       {"canary-state", read_as<CanaryState>},       {"canary-event", read_as<CanaryEvent>},
       {"canary-step", read_as<CanaryStep>},         {"catalog", read_as<CatalogState>},
-      {"route-result", read_as<RouteResult>},
+      {"route-result", read_as<RouteResult>},       {"node-report", read_as<NodeReport>},
   };
   return table;
 }

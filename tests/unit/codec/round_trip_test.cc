@@ -63,6 +63,9 @@ TEST_CASE("every value comes back from its document") {
   SUBCASE("desired state") {
     check_many([](G& g) { return g.desired(); });
   }
+  SUBCASE("node report") {
+    check_many([](G& g) { return g.node_report(); });
+  }
   SUBCASE("plan") {
     check_many([](G& g) { return g.plan(); });
   }

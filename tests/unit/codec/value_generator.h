@@ -1,6 +1,7 @@
 #ifndef CONVERGENCE_TESTS_UNIT_CODEC_VALUE_GENERATOR_H_
 #define CONVERGENCE_TESTS_UNIT_CODEC_VALUE_GENERATOR_H_
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -16,6 +17,7 @@
 #include "convergence/config_entry.h"
 #include "convergence/desired.h"
 #include "convergence/plan.h"
+#include "convergence/report.h"
 
 namespace convergence::test {
 
@@ -198,6 +200,8 @@ class ValueGenerator {
     DesiredService out;
     out.name = text();
     out.slice = static_cast<Slice>(below(3));
+    out.id = text();
+    out.registered_name = text();
     out.placement = {text(), text_map(), text_list(), text()};
     out.action = static_cast<DesiredAction>(below(3));
     out.generation = index();
@@ -210,6 +214,29 @@ class ValueGenerator {
     if (flag()) {
       out.progress = {index(), static_cast<FleetPhase>(below(5)), time(), text_list(), text()};
     }
+    out.unknown = unknown();
+    return out;
+  }
+
+  // Its times are whole microseconds, of years with four digits.
+  NodeReport node_report() {
+    NodeReport out;
+    const auto moment = [&] { return Time(std::chrono::microseconds(static_cast<std::int64_t>(below(1ULL << 52)))); };
+    out.cause = text();
+    out.start = moment();
+    if (flag()) out.end = moment();
+    out.status = static_cast<NodeStatus>(below(3));
+    out.last_completed_stage = text();
+    out.attempts = int32();
+    out.log = text();
+    out.service = text();
+    out.version = text();
+    out.stage = text();
+    out.percent = int32();
+    out.reason = text();
+    out.log_tail = text_list();
+    out.last_good_deployment = text();
+    if (flag()) out.updated = moment();
     out.unknown = unknown();
     return out;
   }

@@ -42,6 +42,11 @@ TEST_CASE("the service id carries the slice") {
   CHECK(service_id(service) == "web-blue");
   service.slice = Slice::kGreen;
   CHECK(service_id(service) == "web-green");
+  CHECK(service_name(service) == "web");
+  service.id = "pr1-web-green";
+  service.registered_name = "pr1-web-green";
+  CHECK(service_id(service) == "pr1-web-green");
+  CHECK(service_name(service) == "pr1-web-green");
 }
 
 TEST_CASE("what can be is valid") {
@@ -77,6 +82,9 @@ TEST_CASE("what cannot be is refused with service and field") {
        "desired service front/" + std::string(129, 'x') + "/none", "name", "has 129 bytes; 128 is the most"},
       {"a line feed in the name", [](Services& s) { s[0].name = "a\nb"; }, "desired service front/a\nb/none", "name",
        "holds a control character"},
+      {"a slash in the id", [](Services& s) { s[0].id = "a/b"; }, self, "id", "holds a slash"},
+      {"a slash in the registered name", [](Services& s) { s[0].registered_name = "a/b"; }, self, "registered_name",
+       "holds a slash"},
       {"no role", [](Services& s) { s[0].placement.role = ""; }, "desired service /web/none", "placement.role",
        "is empty"},
       {"a slash in the role", [](Services& s) { s[0].placement.role = "a/"; }, "desired service a//web/none",

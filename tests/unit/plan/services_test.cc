@@ -165,6 +165,20 @@ TEST_CASE("plans for services") {
   }
 }
 
+TEST_CASE("a service that names its id and its registration is registered so") {
+  DesiredService web = service("web", "1.0", "web");
+  web.id = "pr1-web";
+  web.registered_name = "pr1-web";
+  const Plan plan = plan_of(desired_of({web}), catalog_of({{"n1", "web"}}));
+  REQUIRE(plan.steps.size() == 1);
+  CHECK(plan.steps[0].id == "register-service:n1/pr1-web");
+  CHECK(plan.steps[0].service == "pr1-web");
+  const auto* body = std::get_if<ServiceRegistration>(&plan.steps[0].body);
+  REQUIRE(body != nullptr);
+  CHECK(body->instance.id == "pr1-web");
+  CHECK(body->instance.service == "pr1-web");
+}
+
 TEST_CASE("a change keeps the status of checks and what the document does not speak of") {
   DesiredService web = service("web", "1.0");
   web.release.checks = {http_check("health")};

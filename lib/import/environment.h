@@ -1,0 +1,61 @@
+#ifndef CONVERGENCE_LIB_IMPORT_ENVIRONMENT_H_
+#define CONVERGENCE_LIB_IMPORT_ENVIRONMENT_H_
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "convergence/environment_manager.h"
+
+// What the reader and the writer of Environment Manager's keys share.
+namespace convergence::environment {
+
+// The tags that its agent puts on what it registers, each in place of those with the same beginning (1.3).
+inline constexpr std::array<std::string_view, 3> kAgentTags = {"deployment_id:", "server_role:", "slice:"};
+
+std::string definition_key(std::string_view environment, std::string_view service, std::string_view version);
+std::string installation_key(std::string_view environment, std::string_view service, std::string_view version);
+
+// A record K1 as it stands, and what its key says.
+struct Record {
+  std::string key{};
+  std::string service{};
+  Slice slice = Slice::kNone;
+  bool has_slice_in_key = true;
+  std::string version{};
+  std::string deployment{};
+  DesiredAction action = DesiredAction::kInstall;
+  std::uint64_t modify_index = 0;
+};
+
+// "environments/E/roles/R/services/S/slice" without its prefix; empty for a folder. An error for a key that can be none
+// of theirs.
+struct RecordName {
+  std::string_view service{};
+  std::optional<Slice> slice{};
+};
+absl::StatusOr<RecordName> record_name(std::string_view key, std::string_view prefix);
+absl::StatusOr<Record> read_record(const KvPair& pair, const RecordName& name);
+
+// Pairs whose keys begin with `prefix`, folders left out.
+std::vector<const KvPair*> pairs_below(const std::map<std::string, KvPair>& kv, std::string_view prefix);
+
+// A name that can be one piece of a key and one folder on a node (W-A11, W-S24); empty: it can. Else what is wrong.
+std::string piece_problem(std::string_view piece);
+
+// Ports of K2 by slice, zero where there is none.
+struct Ports {
+  std::int32_t blue = 0;
+  std::int32_t green = 0;
+};
+absl::StatusOr<Ports> read_ports(const KvPair& definition);
+
+}  // namespace convergence::environment
+
+#endif  // CONVERGENCE_LIB_IMPORT_ENVIRONMENT_H_
