@@ -147,7 +147,13 @@ class ConsulClient {
   void agent_self(Callback<Json>);
   void agent_services(const ReadOptions&, Callback<std::map<std::string, ServiceInstance>>);
   void agent_checks(const ReadOptions&, Callback<std::map<std::string, HealthCheck>>);
-  void agent_service_register(const ServiceInstance&, const std::vector<CheckDefinition>&, Done);
+  // Checks that were there before and are named again keep their status. The others go, one for maintenance too, unless
+  // they are to be kept.
+  enum class OtherChecks { kRemove, kKeep };
+  void agent_service_register(const ServiceInstance&, const std::vector<CheckDefinition>&, Done,
+                              OtherChecks others = OtherChecks::kRemove);
+  // In maintenance a service has a critical check of its own. NOT_FOUND for one that is not registered.
+  void agent_service_maintenance(std::string_view id, bool enable, std::string_view reason, Done);
   void agent_service_deregister(std::string_view id, Done);
   void agent_check_register(const CheckDefinition&, std::string_view service_id, Done);
   void agent_check_deregister(std::string_view id, Done);

@@ -37,7 +37,12 @@ Json check_json(const CheckDefinition& check, std::string_view service_id, const
   json.set(id_name, std::move(id));
   json.set("Name", check.name);
   set_text(json, "HTTP", check.http);
+  set_text(json, "Method", check.method);
+  if (check.tls_skip_verify) json.set("TLSSkipVerify", true);
   set_text(json, "TCP", check.tcp);
+  set_text(json, "GRPC", check.grpc);
+  if (check.grpc_use_tls) json.set("GRPCUseTLS", true);
+  if (!check.args.empty()) json.set("Args", Json(Json::Array(check.args.begin(), check.args.end())));
   set_duration(json, "TTL", check.ttl);
   set_duration(json, "Interval", check.interval);
   set_duration(json, "Timeout", check.timeout);
@@ -82,10 +87,18 @@ void ConsulClient::agent_checks(const ReadOptions& options, Callback<std::map<st
 }
 
 void ConsulClient::agent_service_register(const ServiceInstance& instance, const std::vector<CheckDefinition>& checks,
-                                          Done done) {
-  // Registering again must give what a first registration gives: checks that are not named any more go.
-  const Target target = Target("/v1/agent/service/register").query("replace-existing-checks", "true");
+                                          Done done, OtherChecks others) {
+  Target target("/v1/agent/service/register");
+  // Registering again gives what a first registration gives: checks that are not named any more go.
+  if (others == OtherChecks::kRemove) target.query("replace-existing-checks", "true");
   start(*impl_, agent_call("PUT", target, service_json(instance, checks)), std::move(done));
+}
+
+void ConsulClient::agent_service_maintenance(std::string_view id, bool enable, std::string_view reason, Done done) {
+  Target target("/v1/agent/service/maintenance");
+  target.name(id).query("enable", enable ? "true" : "false");
+  if (!reason.empty()) target.query("reason", reason);
+  start(*impl_, agent_call("PUT", target, Json()), std::move(done));
 }
 
 void ConsulClient::agent_service_deregister(std::string_view id, Done done) {

@@ -1,7 +1,10 @@
 #include <algorithm>
+#include <optional>
+#include <string_view>
 #include <utility>
 
 #include "fmt/format.h"
+#include "lib/base/go_text.h"
 #include "lib/memory/agent_definition.h"
 #include "lib/memory/endpoint.h"
 #include "lib/memory/go_json.h"
@@ -105,6 +108,17 @@ HttpResponse set_check(Store& store, const std::string& id, const std::string& s
   return empty_answer(200);
 }
 
+// As Go's strconv.ParseBool.
+std::optional<bool> parse_go_bool(std::string_view text) {
+  for (const std::string_view yes : {"1", "t", "T", "true", "TRUE", "True"}) {
+    if (text == yes) return true;
+  }
+  for (const std::string_view no : {"0", "f", "F", "false", "FALSE", "False"}) {
+    if (text == no) return false;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 void expire_agent_check(Store& store, const std::string& id) {
@@ -193,6 +207,42 @@ HttpResponse agent_deregister_service(Store& store, const Call& call) {
   store.erase(&State::agent_services, call.rest);
   store.begin();
   delete_service(store, node, call.rest);
+  return empty_answer(200);
+}
+
+HttpResponse agent_service_maintenance(Store& store, const Call& call) {
+  if (call.rest.empty()) return bad_request("Missing service ID");
+  const std::string enable = call.query.get("enable");
+  if (enable.empty()) return bad_request("Missing value for enable");
+  const std::optional<bool> on = parse_go_bool(enable);
+  if (!on) return bad_request(fmt::format("Invalid value for enable: {}", go_quote(enable)));
+  const auto service = store.state().agent_services.find(call.rest);
+  if (service == store.state().agent_services.end()) {
+    return text_answer(404, fmt::format("No service registered with ID {}", go_quote(call.rest)));
+  }
+  const std::string id = "_service_maintenance:" + call.rest;
+  if (*on == (find_agent_check(store.state(), id) != nullptr)) return empty_answer(200);
+  if (!*on) {
+    drop_check(store, id);
+    return empty_answer(200);
+  }
+  MemoryAgentCheck check;
+  check.check.node = service->second.node;
+  check.check.id = id;
+  check.check.name = "Service Maintenance Mode";
+  check.check.status = "critical";
+  check.check.notes = call.query.get("reason");
+  if (check.check.notes.empty()) {
+    check.check.notes =
+        "Maintenance mode is enabled for this service, but no reason was provided. This is a default message.";
+  }
+  check.check.service_id = call.rest;
+  check.check.service_name = service->second.service;
+  check.check.service_tags = service->second.tags;
+  check.check.type = "maintenance";
+  check.check.definition = Json(Json::Object());
+  keep_agent_check(store, std::move(check));
+  sync_check(store, MemoryCheck(store.state().agent_checks.at(id).check));
   return empty_answer(200);
 }
 

@@ -74,6 +74,7 @@ HttpResponse agent_members(Store& store, const Call& call);
 HttpResponse agent_services(Store& store, const Call& call);
 HttpResponse agent_register_service(Store& store, const Call& call);
 HttpResponse agent_deregister_service(Store& store, const Call& call);
+HttpResponse agent_service_maintenance(Store& store, const Call& call);
 HttpResponse agent_checks(Store& store, const Call& call);
 HttpResponse agent_register_check(Store& store, const Call& call);
 HttpResponse agent_deregister_check(Store& store, const Call& call);

@@ -147,6 +147,7 @@ const std::vector<Endpoint>& endpoints() {
       {"GET", "/v1/agent/services", nullptr, agent_services},
       {"PUT", "/v1/agent/service/register", nullptr, agent_register_service},
       {"PUT", "/v1/agent/service/deregister/", nullptr, agent_deregister_service},
+      {"PUT", "/v1/agent/service/maintenance/", nullptr, agent_service_maintenance},
       {"GET", "/v1/agent/checks", nullptr, agent_checks},
       {"PUT", "/v1/agent/check/register", nullptr, agent_register_check},
       {"PUT", "/v1/agent/check/deregister/", nullptr, agent_deregister_check},

@@ -237,6 +237,16 @@ void the_agent(Backend& b) {
   CHECK(checks.at(check_id).output == "fine");
   CHECK(checks.at(check_id).service_id == instance.id);
 
+  // In maintenance, which a registration that keeps the other checks leaves as it is.
+  must_be_done(b, [&](auto done) { b.client.agent_service_maintenance(instance.id, true, "new version", done); });
+  health_when(b, instance.service, [&](const Rows& rows) { return row_status(rows) == "critical"; });
+  must_be_done(
+      b, [&](auto done) { b.client.agent_service_register(instance, {ttl}, done, ConsulClient::OtherChecks::kKeep); });
+  const std::string maintenance = "_service_maintenance:" + instance.id;
+  CHECK(must<CheckMap>(b, [&](auto done) { b.client.agent_checks({}, done); }).at(maintenance).notes == "new version");
+  must_be_done(b, [&](auto done) { b.client.agent_service_maintenance(instance.id, false, "", done); });
+  health_when(b, instance.service, [&](const Rows& rows) { return row_status(rows) == "passing"; });
+
   // Registering again changes what differs, keeps what is known of the checks that stay, and drops the others.
   CheckDefinition second = ttl;
   second.name = "second";
