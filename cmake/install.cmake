@@ -1,5 +1,5 @@
 # Two promises, two components: `cxx` (static libraries, source-stable) and `c` (shared, the only ABI promise), so that
-# a C program needs nothing of what the C++ API is made of.
+# a C program needs nothing of what the C++ API is made of. `node`, on top of `cxx`, for agents and what only they need.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(package_directory ${CMAKE_INSTALL_LIBDIR}/cmake/convergence)
@@ -10,6 +10,11 @@ install(TARGETS convergence_core convergence convergence_testing EXPORT converge
   INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT cxx FILES_MATCHING PATTERN "*.h")
 install(EXPORT convergence-cxx-targets NAMESPACE convergence:: DESTINATION ${package_directory} COMPONENT cxx)
+
+install(TARGETS convergence_node EXPORT convergence-node-targets
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT node
+  INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(EXPORT convergence-node-targets NAMESPACE convergence:: DESTINATION ${package_directory} COMPONENT node)
 
 if(TARGET convergence_c)
   install(TARGETS convergence_c EXPORT convergence-c-targets
@@ -30,7 +35,7 @@ configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/convergence-config.cma
   NO_SET_AND_CHECK_MACRO)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/convergence-config-version.cmake
   COMPATIBILITY SameMinorVersion)
-foreach(component cxx c)
+foreach(component cxx node c)
   install(FILES ${PROJECT_BINARY_DIR}/convergence-config.cmake ${PROJECT_BINARY_DIR}/convergence-config-version.cmake
     DESTINATION ${package_directory} COMPONENT ${component})
 endforeach()
