@@ -81,6 +81,7 @@ struct AppPermission {
 // A Sensu check as the file it becomes (environment-manager.md 6.6); `json` is that file's content.
 struct SensuCheck {
   std::string id{};
+  std::string script{};  // below the archive's root, that its command runs; empty: none of the package's
   Json json{};
   friend bool operator==(const SensuCheck&, const SensuCheck&) = default;
 };

@@ -89,20 +89,17 @@ absl::Status decode_piece(const Json& json, const Place& place, std::string& out
 }
 
 // "" says nothing, as in the oldest records.
-template <typename Decoder, typename T>
-absl::Status unless_empty(const Json& json, const Place& place, T& out, Decoder decoder) {
-  if (const std::string* text = json.as_string(); text && text->empty()) return absl::OkStatus();
-  return decoder(json, place, out);
+bool is_empty_text(const Json& json) {
+  const std::string* text = json.as_string();
+  return text && text->empty();
 }
 
 absl::Status decode_slice(const Json& json, const Place& place, std::optional<Slice>& out) {
-  return unless_empty(json, place, out, [](const Json& json, const Place& place, std::optional<Slice>& out) {
-    return codec::decode_name(json, place, out.emplace());
-  });
+  return is_empty_text(json) ? absl::OkStatus() : codec::decode_name(json, place, out.emplace());
 }
 
 absl::Status decode_deployment(const Json& json, const Place& place, std::string& out) {
-  return unless_empty(json, place, out, decode_piece);
+  return is_empty_text(json) ? absl::OkStatus() : decode_piece(json, place, out);
 }
 
 absl::Status decode_action(const Json& json, const Place& place, DesiredAction& out) {
@@ -134,7 +131,7 @@ std::optional<double> number_of(const Json& json) {
 absl::Status decode_port(const Json& json, const Place& place, std::int32_t& out) {
   constexpr double kMost = 65535;
   out = 0;
-  if (const std::string* text = json.as_string(); text && text->empty()) return absl::OkStatus();
+  if (is_empty_text(json)) return absl::OkStatus();
   const std::optional<double> value = number_of(json);
   if (!value || *value < 0 || *value > kMost || std::floor(*value) != *value) {
     return place.error(json, fmt::format("must be a port, 0 to {}, as a number or as text", kMost));
