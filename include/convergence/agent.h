@@ -217,6 +217,7 @@ struct Work {
   HookEvent event = HookEvent::kApplicationStop;
   ServiceInstance instance{};  // of kRegister and kBackRegister
   std::vector<CheckDefinition> checks{};
+  bool fresh = false;   // of a registration: its checks begin as critical, whatever they were
   Strategy strategy{};  // of kAcquire
   std::string why{};    // of kQuiet
   Time deadline = kNever;

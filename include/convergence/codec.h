@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "convergence/agent.h"
 #include "convergence/canary.h"
 #include "convergence/catalog.h"
 #include "convergence/chain.h"
@@ -52,6 +53,12 @@ absl::StatusOr<DesiredState> from_json(const Json& json, std::string_view docume
 template <>
 absl::StatusOr<NodeReport> from_json(const Json& json, std::string_view document);
 template <>
+absl::StatusOr<AppSpec> from_json(const Json& json, std::string_view document);
+template <>
+absl::StatusOr<AgentMemory> from_json(const Json& json, std::string_view document);
+template <>
+absl::StatusOr<AgentEvent> from_json(const Json& json, std::string_view document);
+template <>
 absl::StatusOr<Plan> from_json(const Json& json, std::string_view document);
 template <>
 absl::StatusOr<PlanOptions> from_json(const Json& json, std::string_view document);
@@ -88,6 +95,9 @@ Json to_json(const DesiredService& service);
 Json to_json(const Release& release);
 Json to_json(const DesiredState& desired);
 Json to_json(const NodeReport& report);
+Json to_json(const AppSpec& spec);
+Json to_json(const AgentMemory& memory);
+Json to_json(const AgentEvent& event);
 Json to_json(const Plan& plan);
 Json to_json(const PlanOptions& options);
 Json to_json(const CanaryPolicy& policy);

@@ -136,6 +136,7 @@ class ConsulClient {
   // ---- catalog and health
   void catalog_nodes(const ReadOptions&, Callback<Answer<std::vector<Node>>>);
   void catalog_services(const ReadOptions&, Callback<Answer<std::map<std::string, std::vector<std::string>>>>);
+  void catalog_node_services(std::string_view node, const ReadOptions&, Callback<Answer<std::vector<ServiceInstance>>>);
   void catalog_register(const Json& registration, const WriteOptions&, Done);
   void catalog_deregister(const Json& deregistration, const WriteOptions&, Done);
   void health_service(std::string_view service, const ReadOptions&, Callback<Answer<std::vector<HealthRow>>>);

@@ -64,15 +64,15 @@ std::optional<DesiredService> advance(const DesiredService& service, const Servi
 std::int32_t slots_of(const Strategy& strategy, const ServiceFleet& fleet);
 
 // What one node should run of a service now.
-struct Target {
+struct NodeTarget {
   std::optional<Release> release{};  // none: what runs stays, whatever it is
   std::string deployment{};          // its key
   std::string why{};                 // "first wave", "n3 waits for the first wave: n1, n2"
-  friend bool operator==(const Target&, const Target&) = default;
+  friend bool operator==(const NodeTarget&, const NodeTarget&) = default;
 };
 // `running`: the deployment that the node has installed; empty: none. A node that has nothing gets the last good
 // release while another is on its way; without a generation (documents of others) the wanted release goes everywhere.
-Target target_on(const DesiredService& service, std::string_view node, std::string_view running);
+NodeTarget target_on(const DesiredService& service, std::string_view node, std::string_view running);
 
 // ---- a node ------------------------------------------------------------------------------------------------------
 
@@ -107,7 +107,7 @@ struct NodeDecision {
   NodeAction action = NodeAction::kNothing;
   std::string why{};
   std::optional<std::size_t> service{};  // index into the services given; none: not wanted any more
-  Target target{};                       // with a release for all that installs or registers
+  NodeTarget target{};                   // with a release for all that installs or registers
   friend bool operator==(const NodeDecision&, const NodeDecision&) = default;
 };
 
@@ -126,7 +126,12 @@ struct NodeView {
 // `services`. Services that wait for each other in a circle all wait, and say so.
 std::vector<NodeDecision> plan_node(const std::vector<DesiredService>& services, const NodeView& view);
 
-// The instance as an agent registers it: with the checks of the release, then those of the package.
+// Those of the services whose placement selects the node. INVALID_ARGUMENT naming the service for a filter that nodes
+// cannot be asked.
+absl::StatusOr<std::vector<DesiredService>> services_on(const std::vector<DesiredService>& services, const Node& node);
+
+// The instance as an agent registers it, and the checks of the release, then those of the package, with the release's
+// port in place of "${PORT}".
 ServiceInstance wanted_instance(const DesiredService& service, const Release& release, const std::string& deployment,
                                 const std::string& owner);
 std::vector<CheckDefinition> wanted_checks(const std::string& service_id, const Release& release, const AppSpec& spec);

@@ -199,7 +199,7 @@ class Turn {
     return true;
   }
 
-  static Installed to_install(const DesiredService& service, const Target& target) {
+  static Installed to_install(const DesiredService& service, const NodeTarget& target) {
     Installed next;
     next.name = service.name;
     next.slice = service.slice;
@@ -262,7 +262,9 @@ class Turn {
       service.slice = work.subject.slice;
       service.placement.role = work.subject.role;
       work.instance = wanted_instance(service, work.subject.release, work.subject.deployment, state_.config.owner);
+      work.instance.id = task.service_id;
       work.checks = wanted_checks(task.service_id, work.subject.release, work.subject.spec);
+      work.fresh = task.kind == TaskKind::kDeploy;
     }
     work.strategy = task.strategy;
     work.why = fmt::format("{}: {}", task.next.release.version, task.why);

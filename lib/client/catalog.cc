@@ -18,6 +18,13 @@ absl::StatusOr<std::map<std::string, std::vector<std::string>>> read_service_tag
   return out;
 }
 
+// null for a node that is not there.
+absl::StatusOr<std::vector<ServiceInstance>> read_node_services(const Json& answer) {
+  if (answer.is_null()) return std::vector<ServiceInstance>();
+  CVG_ASSIGN_OR_RETURN(const Json* services, read_member(answer, "Services"));
+  return read_values<ServiceInstance>(*services);
+}
+
 absl::StatusOr<HealthRow> read_row(const Json& item) {
   CVG_ASSIGN_OR_RETURN(const Json* node, read_member(item, "Node"));
   CVG_ASSIGN_OR_RETURN(const Json* service, read_member(item, "Service"));
@@ -43,6 +50,12 @@ void ConsulClient::catalog_services(const ReadOptions& options,
                                     Callback<Answer<std::map<std::string, std::vector<std::string>>>> done) {
   start_read<std::map<std::string, std::vector<std::string>>>(*impl_, Target("/v1/catalog/services").options(options),
                                                               options, read_service_tags, std::move(done));
+}
+
+void ConsulClient::catalog_node_services(std::string_view node, const ReadOptions& options,
+                                         Callback<Answer<std::vector<ServiceInstance>>> done) {
+  start_read<std::vector<ServiceInstance>>(*impl_, Target("/v1/catalog/node-services").name(node).options(options),
+                                           options, read_node_services, std::move(done));
 }
 
 void ConsulClient::catalog_register(const Json& registration, const WriteOptions& options, Done done) {

@@ -8,6 +8,8 @@
 namespace convergence::codec {
 
 absl::Status decode(const Json& json, const Place& place, CheckDefinition& out);
+absl::Status decode(const Json& json, const Place& place, Hooks& out);
+absl::Status decode(const Json& json, const Place& place, Strategy& out);
 absl::Status decode(const Json& json, const Place& place, Release& out);
 absl::Status decode(const Json& json, const Place& place, DesiredService& out);
 absl::Status decode(const Json& json, const Place& place, DesiredState& out);
@@ -15,6 +17,7 @@ absl::Status decode(const Json& json, const Place& place, DesiredState& out);
 Json encode(const CheckDefinition& check);
 Json encode(const Hooks& hooks);
 Json encode(const Release& release);
+Json encode(const Strategy& strategy);
 Json encode(const DesiredService& service);
 Json encode(const DesiredState& desired);
 

@@ -190,11 +190,11 @@ std::int32_t slots_of(const Strategy& strategy, const ServiceFleet& fleet) {
   return std::max(0, std::min(strategy.max_unavailable, instances - strategy.min_healthy));
 }
 
-Target target_on(const DesiredService& service, std::string_view node, std::string_view running) {
+NodeTarget target_on(const DesiredService& service, std::string_view node, std::string_view running) {
   const std::string wanted_key = deployment_key(service);
-  auto wanted = [&](std::string why) { return Target{service.release, wanted_key, std::move(why)}; };
+  auto wanted = [&](std::string why) { return NodeTarget{service.release, wanted_key, std::move(why)}; };
   auto last_good = [&](std::string why) {
-    return Target{service.last_good, deployment_key(*service.last_good, 0), std::move(why)};
+    return NodeTarget{service.last_good, deployment_key(*service.last_good, 0), std::move(why)};
   };
   if (service.generation == 0) return wanted("wanted");
   const bool known = knows_release(service);

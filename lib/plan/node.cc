@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "convergence/deployment.h"
+#include "lib/base/status_macros.h"
+#include "lib/plan/placement.h"
 
 namespace convergence {
 namespace {
@@ -38,6 +40,13 @@ std::string difference(const InstanceState& there, const ServiceInstance& wanted
     }
   }
   return "";
+}
+
+void put_port(std::string& text, std::int32_t port) {
+  constexpr std::string_view kPort = "${PORT}";
+  for (std::size_t at = text.find(kPort); at != std::string::npos; at = text.find(kPort, at)) {
+    text.replace(at, kPort.size(), fmt::format("{}", port));
+  }
 }
 
 class NodePlanner {
@@ -109,7 +118,7 @@ class NodePlanner {
           there ? "asked to be gone" : "gone, as asked");
       return;
     }
-    Target target = target_on(service, view_.node, there ? std::string_view(there->deployment) : "");
+    NodeTarget target = target_on(service, view_.node, there ? std::string_view(there->deployment) : "");
     if (!target.release) {
       add(service, NodeAction::kWait, target.why);
       return;
@@ -122,7 +131,7 @@ class NodePlanner {
   }
 
   // The right deployment is installed: does all of it stand?
-  void keep(const DesiredService& service, const Installed& there, Target target) {
+  void keep(const DesiredService& service, const Installed& there, NodeTarget target) {
     const std::string id = service_id(service);
     auto decide = [&](NodeAction action, std::string why) { add(service, action, std::move(why)).target = target; };
     if (view_.damaged.contains(id)) {
@@ -143,7 +152,7 @@ class NodePlanner {
     decide(differs.empty() ? NodeAction::kNothing : NodeAction::kReregister, differs.empty() ? target.why : differs);
   }
 
-  void install(const DesiredService& service, const Installed* there, Target target) {
+  void install(const DesiredService& service, const Installed* there, NodeTarget target) {
     const std::string id = service_id(service);
     auto wait = [&](std::string why) { add(service, NodeAction::kWait, std::move(why)).target = target; };
     const std::string& version = target.release->version;
@@ -227,9 +236,20 @@ std::vector<CheckDefinition> wanted_checks(const std::string& service_id, const 
     for (const CheckDefinition& check : *list) {
       CheckDefinition& wanted = checks.emplace_back(check);
       wanted.id = id_of(service_id, check);
+      for (std::string* text : {&wanted.http, &wanted.tcp, &wanted.grpc}) put_port(*text, release.port);
+      for (std::string& argument : wanted.args) put_port(argument, release.port);
     }
   }
   return checks;
+}
+
+absl::StatusOr<std::vector<DesiredService>> services_on(const std::vector<DesiredService>& services, const Node& node) {
+  std::vector<DesiredService> here;
+  for (const DesiredService& service : services) {
+    CVG_ASSIGN_OR_RETURN(const plan::NodeSelector selector, plan::NodeSelector::make(service));
+    if (selector.selects(node)) here.push_back(service);
+  }
+  return here;
 }
 
 std::vector<NodeDecision> plan_node(const std::vector<DesiredService>& services, const NodeView& view) {

@@ -216,7 +216,7 @@ TEST_CASE("what a node should run") {
     CAPTURE(c.name);
     DesiredService service = rolling();
     service.progress = c.progress;
-    const Target target = target_on(service, c.node, c.running);
+    const NodeTarget target = target_on(service, c.node, c.running);
     CHECK(target.deployment + ": " + target.why == c.want);
     CHECK(target.release.has_value() == !target.deployment.empty());
   }

@@ -1,0 +1,232 @@
+#include "lib/driver/slots.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "convergence/deployment.h"
+#include "convergence/error.h"
+#include "lib/driver/state_document.h"
+
+namespace convergence {
+namespace {
+
+// What a try was decided on.
+struct Standing {
+  ServiceFleet fleet{};                          // one node an instance
+  std::map<std::string, std::string> holders{};  // slot -> node
+  std::set<std::string> taken{};                 // slots with a session, whoever's
+};
+
+bool passes(const FleetNode& node) { return node.status == CheckStatus::kPassing; }
+
+// Why no slot may be taken (or kept) by `self`; empty when one may. `others`: the slots that others hold.
+std::string refusal(const Standing& standing, const Strategy& strategy, const std::string& self) {
+  std::vector<std::string> reasons;
+  std::set<std::string> holders;
+  for (const auto& [slot, node] : standing.holders) {
+    if (node == self) continue;
+    holders.insert(node);
+    reasons.push_back(node + " has a slot");
+  }
+  std::int32_t used = static_cast<std::int32_t>(holders.size());
+  std::int32_t slots = slots_of(strategy, standing.fleet);
+  auto own = std::ranges::find(standing.fleet.nodes, self, &FleetNode::name);
+  if (own != standing.fleet.nodes.end() && !passes(*own)) {
+    // What is down already makes nothing worse; one at a time it still is.
+    slots = std::max(slots, 1);
+  } else {
+    for (const FleetNode& node : standing.fleet.nodes) {
+      if (node.name == self || passes(node) || holders.contains(node.name)) continue;
+      ++used;
+      reasons.push_back(fmt::format("{} is {}", node.name, to_string(node.status)));
+    }
+  }
+  if (slots == 0) {
+    return fmt::format("{} of {} instances have to stay healthy", strategy.min_healthy, standing.fleet.nodes.size());
+  }
+  if (used < slots) return "";
+  return fmt::format("{} of {} instances may be down at once: {}", slots, standing.fleet.nodes.size(),
+                     fmt::join(reasons, ", "));
+}
+
+absl::Status conflict(const std::string& why) { return make_error(ErrorKind::kConflict, why); }
+
+}  // namespace
+
+struct Slots::Impl : std::enable_shared_from_this<Slots::Impl> {
+  Impl(ConsulClient& consul, std::string prefix_, std::string node_, Duration ttl)
+      : client(consul), prefix(std::move(prefix_)), node(std::move(node_)), session_ttl(ttl) {}
+
+  struct Try {
+    std::string service{};
+    std::string service_id{};
+    std::string folder{};
+    Strategy strategy{};
+    ConsulClient::Done done{};
+  };
+
+  void with_session(std::function<void(absl::Status)> next);
+  void renew();
+  void give_session_back();
+  void read(const Try& given, std::function<void(absl::StatusOr<Standing>)> next);
+  void take(const Try& given, const Standing& standing);
+  void verify(const Try& given, const std::string& slot);
+  void free_slot(const std::string& slot, ConsulClient::Done done);
+
+  ConsulClient& client;
+  const std::string prefix;
+  const std::string node;
+  const Duration session_ttl;
+  std::string session;
+  std::optional<Executor::TimerId> renewal;
+  std::map<std::string, std::string> held;  // service id -> key
+  bool gone = false;
+};
+
+void Slots::Impl::with_session(std::function<void(absl::Status)> next) {
+  if (!session.empty()) return next(absl::OkStatus());
+  SessionRequest request;
+  request.name = "convergence agent " + node;
+  request.ttl = session_ttl;
+  client.session_create(request, {}, [self = shared_from_this(), next](absl::StatusOr<std::string> id) {
+    if (!id.ok()) return next(id.status());
+    self->session = *std::move(id);
+    if (self->gone) return self->give_session_back();
+    self->renew();
+    next(absl::OkStatus());
+  });
+}
+
+void Slots::Impl::renew() {
+  const Time at = client.executor().now() + session_ttl / 3;
+  renewal = client.executor().post_at(at, [self = shared_from_this()] {
+    self->renewal.reset();
+    if (self->gone || self->session.empty()) return;
+    self->client.session_renew(self->session, {}, [self](const absl::Status& status) {
+      if (self->gone) return;
+      if (error_kind(status) == ErrorKind::kNotFound) {
+        self->session.clear();  // and all slots with it: what is down is in maintenance, which the budget counts
+        self->held.clear();
+        return;
+      }
+      self->renew();
+    });
+  });
+}
+
+void Slots::Impl::give_session_back() {
+  if (renewal) client.executor().cancel(*renewal);
+  renewal.reset();
+  if (session.empty()) return;
+  client.session_destroy(std::exchange(session, ""), {}, [](const absl::Status&) {});
+}
+
+void Slots::Impl::read(const Try& given, std::function<void(absl::StatusOr<Standing>)> next) {
+  client.kv_recurse(
+      given.folder, latest(),
+      [self = shared_from_this(), given, next = std::move(next)](absl::StatusOr<Answer<std::vector<KvPair>>> pairs) {
+        if (!pairs.ok()) return next(pairs.status());
+        Standing standing;
+        for (const KvPair& pair : pairs->value) {
+          if (pair.session.empty()) continue;
+          const std::string slot = pair.key.substr(given.folder.size());
+          standing.taken.insert(slot);
+          standing.holders[slot] = pair.value;
+        }
+        self->client.health_service(given.service, latest(),
+                                    [given, standing = std::move(standing), next](const auto& rows) mutable {
+                                      if (!rows.ok()) return next(rows.status());
+                                      for (const HealthRow& row : rows->value) {
+                                        if (row.instance.id != given.service_id) continue;
+                                        FleetNode& one = standing.fleet.nodes.emplace_back();
+                                        one.name = row.node.name;
+                                        one.deployment = "?";
+                                        one.status = worst_status(row.checks, {});
+                                      }
+                                      next(std::move(standing));
+                                    });
+      });
+}
+
+void Slots::Impl::take(const Try& given, const Standing& standing) {
+  if (std::string why = refusal(standing, given.strategy, node); !why.empty()) return given.done(conflict(why));
+  std::int32_t slot = 0;
+  while (standing.taken.contains(std::to_string(slot))) ++slot;
+  ConsulClient::KvPut put;
+  put.key = given.folder + std::to_string(slot);
+  put.value = node;
+  put.acquire = session;
+  client.kv_put(put, {}, [self = shared_from_this(), given, key = put.key](const absl::StatusOr<bool>& taken) {
+    if (!taken.ok()) return given.done(taken.status());
+    // Another was faster, or the lock of one who died is not free yet.
+    if (!*taken) return given.done(conflict(fmt::format("the slot {} went to another", key)));
+    self->held[given.service_id] = key;
+    self->verify(given, key);
+  });
+}
+
+// Two that took different slots at once both look again: what one has taken, the other sees by now.
+void Slots::Impl::verify(const Try& given, const std::string& slot) {
+  read(given, [self = shared_from_this(), given, slot](const absl::StatusOr<Standing>& standing) {
+    std::string why =
+        standing.ok() ? refusal(*standing, given.strategy, self->node) : std::string(standing.status().message());
+    const bool ours = standing.ok() && standing->holders.contains(slot.substr(given.folder.size()));
+    if (standing.ok() && why.empty() && !ours) why = "the slot was lost with its session";
+    if (why.empty()) return given.done(absl::OkStatus());
+    self->held.erase(given.service_id);
+    self->free_slot(slot, [given, why](const absl::Status&) { given.done(conflict(why)); });
+  });
+}
+
+void Slots::Impl::free_slot(const std::string& slot, ConsulClient::Done done) {
+  ConsulClient::KvPut put;
+  put.key = slot;
+  put.value = node;
+  put.release = session;
+  client.kv_put(put, {}, [self = shared_from_this(), done = std::move(done)](const absl::StatusOr<bool>& freed) {
+    if (self->held.empty()) self->give_session_back();
+    done(freed.status());
+  });
+}
+
+Slots::Slots(ConsulClient& client, std::string prefix, std::string node, Duration session_ttl)
+    : impl_(std::make_shared<Impl>(client, std::move(prefix), std::move(node), session_ttl)) {}
+
+Slots::~Slots() {
+  impl_->gone = true;
+  impl_->give_session_back();
+}
+
+void Slots::acquire(const DesiredService& service, const std::string& service_id, const Strategy& strategy,
+                    ConsulClient::Done done) {
+  Impl::Try given;
+  given.service = service.name;
+  given.service_id = service_id;
+  given.folder = fmt::format("{}/slots/{}/{}/", impl_->prefix, service.placement.role, service_id);
+  given.strategy = strategy;
+  given.done = std::move(done);
+  impl_->with_session([impl = impl_, given](const absl::Status& status) {
+    if (!status.ok()) return given.done(status);
+    if (impl->held.contains(given.service_id)) return given.done(absl::OkStatus());
+    impl->read(given, [impl, given](const absl::StatusOr<Standing>& standing) {
+      if (!standing.ok()) return given.done(standing.status());
+      impl->take(given, *standing);
+    });
+  });
+}
+
+void Slots::release(const std::string& service_id, ConsulClient::Done done) {
+  auto found = impl_->held.find(service_id);
+  if (found == impl_->held.end()) return done(absl::OkStatus());
+  const std::string slot = found->second;
+  impl_->held.erase(found);
+  impl_->free_slot(slot, std::move(done));
+}
+
+}  // namespace convergence

@@ -1,0 +1,80 @@
+#ifndef CONVERGENCE_TESTS_SIMULATION_DEPLOY_WORLD_H_
+#define CONVERGENCE_TESTS_SIMULATION_DEPLOY_WORLD_H_
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "convergence/agent_driver.h"
+#include "tests/simulation/world.h"
+
+namespace convergence::test {
+
+// A node of a made-up fleet: its disk and processes as values. They outlive the agent, which may be killed and begun
+// again.
+class MadeUpNode final : public NodeHands {
+ public:
+  MadeUpNode(Executor& executor, std::string name) : executor_(executor), name_(std::move(name)) {}
+
+  void carry_out(const Work& work, Done done) override;
+  void stop(std::uint64_t work) override { stopped_.insert(work); }
+  absl::Status remember(const AgentMemory& memory) override {
+    memory_ = memory;
+    return absl::OkStatus();
+  }
+  std::vector<std::string> damaged(const AgentMemory& memory) override;
+  std::string package_folder(const Installed&) override { return "/made-up"; }
+  std::vector<std::string> log_tail(const std::string&, const std::string&) override { return {}; }
+
+  const std::string& name() const { return name_; }
+  const AgentMemory& memory() const { return memory_; }
+  std::string running(const std::string& service_id) const;
+
+  std::map<std::pair<Stage, std::string>, std::string> broken{};  // {stage, deployment} -> how it fails
+
+ private:
+  Executor& executor_;
+  const std::string name_;
+  AgentMemory memory_{};
+  std::map<std::string, std::string> running_;  // service id -> deployment
+  std::map<std::string, std::string> files_;
+  std::set<std::uint64_t> stopped_;
+};
+
+// Agents of many nodes on one embedded Consul and simulated time. The world runs the checks: one of an instance passes
+// while the process of its deployment runs.
+class DeployWorld : public World {
+ public:
+  DeployWorld();
+  ~DeployWorld();
+
+  MadeUpNode& add(const std::string& name);  // a node of role "web", with its agent
+  void kill(const std::string& name);        // the agent alone; what runs goes on
+  void revive(const std::string& name);
+  void want(DesiredService service);  // with the index of what stands there
+  std::optional<DesiredService> wanted();
+  MadeUpNode& node(const std::string& name) { return *nodes_.at(name); }
+
+  std::set<std::string> ill{};  // deployments that never pass
+  // What must hold of service "web" after each look, and did not: the first time.
+  std::int32_t max_down = -1;  // instances not passing at once; -1: not looked at
+  std::string breach{};
+  std::int32_t most_down = 0;
+
+  // "n1 1.0, n2 2.0": which deployment runs where.
+  std::string running() const;
+  bool all_run(const std::string& deployment) const;
+
+ private:
+  void run_checks();
+
+  std::map<std::string, std::unique_ptr<MadeUpNode>> nodes_;
+  std::map<std::string, std::unique_ptr<AgentDriver>> agents_;
+};
+
+}  // namespace convergence::test
+
+#endif  // CONVERGENCE_TESTS_SIMULATION_DEPLOY_WORLD_H_
