@@ -79,6 +79,7 @@ NodeTarget target_on(const DesiredService& service, std::string_view node, std::
 // What an agent has put on its node and knows from its own journal.
 struct Installed {
   std::string name{};
+  std::string registered_name{};  // as DesiredService has it
   Slice slice = Slice::kNone;
   std::string role{};
   std::string deployment{};  // also the name of its folder

@@ -202,6 +202,7 @@ class Turn {
   static Installed to_install(const DesiredService& service, const NodeTarget& target) {
     Installed next;
     next.name = service.name;
+    next.registered_name = service.registered_name;
     next.slice = service.slice;
     next.role = service.placement.role;
     next.deployment = target.deployment;
@@ -259,6 +260,7 @@ class Turn {
     if (task.stage == Stage::kRegister || task.stage == Stage::kBackRegister) {
       DesiredService service;
       service.name = work.subject.name;
+      service.registered_name = work.subject.registered_name;
       service.slice = work.subject.slice;
       service.placement.role = work.subject.role;
       work.instance = wanted_instance(service, work.subject.release, work.subject.deployment, state_.config.owner);

@@ -83,6 +83,7 @@ static Json encode(const AppSpec& spec) {
 absl::Status decode(const Json& json, const Place& place, Installed& out) {
   return ObjectReader(json, place)
       .required("name", out.name)
+      .optional("registered_name", out.registered_name)
       .optional("slice", out.slice, decode_name<Slice>)
       .optional("role", out.role)
       .required("deployment", out.deployment)
@@ -136,6 +137,7 @@ absl::Status decode(const Json& json, const Place& place, AgentMemory& out) {
 static Json encode(const Installed& installed) {
   ObjectWriter writer;
   writer.put("name", installed.name)
+      .put_if("registered_name", installed.registered_name)
       .put("slice", to_string(installed.slice))
       .put("role", installed.role)
       .put("deployment", installed.deployment)

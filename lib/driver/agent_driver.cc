@@ -205,6 +205,7 @@ void AgentDriver::Impl::on(const Work& work) {
     case Stage::kAcquire: {
       DesiredService named;
       named.name = work.subject.name;
+      named.registered_name = work.subject.registered_name;
       named.placement.role = work.subject.role;
       return slots->acquire(named, id, work.strategy, std::move(done));
     }

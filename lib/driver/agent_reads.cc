@@ -260,7 +260,7 @@ absl::StatusOr<ServiceFleet> put_together(const DesiredService& service, FleetRe
     if (found != read.checks.end()) node = NodeState{node->node, found->second};
   }
   ServiceState state;
-  state.name = service.name;
+  state.name = service_name(service);
   for (const HealthRow& row : read.rows) {
     InstanceState& instance = state.instances.emplace_back();
     instance.instance = row.instance;
@@ -271,7 +271,7 @@ absl::StatusOr<ServiceFleet> put_together(const DesiredService& service, FleetRe
   std::ranges::sort(state.instances, {}, [](const InstanceState& one) {
     return InstanceId{one.instance.node, one.instance.id};
   });
-  read.catalog.services[service.name] = std::move(state);
+  read.catalog.services[service_name(service)] = std::move(state);
   return fleet_of(service, read.catalog, read.failed);
 }
 
@@ -290,7 +290,7 @@ void read_fleet(ConsulClient& client, const std::string& prefix, const DesiredSe
       next(absl::OkStatus());
     });
   });
-  gather->add([&client, read, name = service.name](Gather::Done next) {
+  gather->add([&client, read, name = service_name(service)](Gather::Done next) {
     client.health_service(name, latest(), [read, next = std::move(next)](const auto& rows) {
       if (rows.ok()) read->rows = rows->value;
       next(rows.status());

@@ -206,7 +206,7 @@ Slots::~Slots() {
 void Slots::acquire(const DesiredService& service, const std::string& service_id, const Strategy& strategy,
                     ConsulClient::Done done) {
   Impl::Try given;
-  given.service = service.name;
+  given.service = service_name(service);
   given.service_id = service_id;
   given.folder = fmt::format("{}/slots/{}/{}/", impl_->prefix, service.placement.role, service_id);
   given.strategy = strategy;

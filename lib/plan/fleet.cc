@@ -126,7 +126,7 @@ absl::StatusOr<ServiceFleet> fleet_of(const DesiredService& service, const Catal
     node.name = name;
     node.lost = worst_status({}, state->checks) == CheckStatus::kCritical;
     if (auto found = failed.find(name); found != failed.end()) node.failed = found->second;
-    const InstanceState* instance = find_instance(catalog, service.name, {name, id});
+    const InstanceState* instance = find_instance(catalog, service_name(service), {name, id});
     if (!instance) continue;
     auto deployment = instance->instance.meta.find(std::string(kMetaDeployment));
     // Registered by others, or before there were deployments: there, but nothing that we know.

@@ -218,7 +218,7 @@ ServiceInstance wanted_instance(const DesiredService& service, const Release& re
                                 const std::string& owner) {
   ServiceInstance instance;
   instance.id = service_id(service);
-  instance.service = service.name;
+  instance.service = service_name(service);
   instance.tags = release.tags;
   instance.port = release.port;
   instance.meta = release.meta;

@@ -213,5 +213,14 @@ TEST_CASE("a node's decisions") {
   }
 }
 
+TEST_CASE("a service that names its id and its registration is registered so by agents") {
+  DesiredService web = deployed("web", "1.0");
+  web.id = "pr1-web";
+  web.registered_name = "pr1-web-all";
+  const ServiceInstance instance = wanted_instance(web, web.release, "d", "convergence");
+  CHECK(instance.id == "pr1-web");
+  CHECK(instance.service == "pr1-web-all");
+}
+
 }  // namespace
 }  // namespace convergence
