@@ -132,6 +132,37 @@ absl::Status read_health(std::string_view answer, std::string_view document, Fle
 absl::Status read_agent_services(std::string_view answer, std::string_view document, std::string_view node,
                                  FleetView& view);
 
+// ---- one answer after the other, as a watch gives them
+
+// An instance by its names in a view.
+struct InstanceRef {
+  NameId node = 0;
+  ServiceIdRef id{};
+  friend bool operator==(const InstanceRef&, const InstanceRef&) = default;
+};
+
+// The last answer of a watch of health: its rows, and its bytes if they are to be kept.
+struct HealthReads {
+  FleetView view{};
+  std::string answer{};
+  std::vector<std::uint32_t> begins{};  // of the rows in the answer
+  std::size_t names_after_whole = 0;    // names in the view when it was last read whole
+};
+
+// What the next answer changed. Only the fields of FleetRow count.
+struct HealthChanges {
+  bool whole = false;                 // everything was read anew: all names have other numbers
+  std::vector<std::uint32_t> rows{};  // new or other than before, ascending
+  std::vector<InstanceRef> gone{};    // rows taken away; one may be among `rows` again, at another place
+  friend bool operator==(const HealthChanges&, const HealthChanges&) = default;
+};
+
+// Makes `reads` those of `answer`. With the bytes of the answer before, only rows that differ are decoded: the result
+// is still the one of reading it whole. An answer of more than `budget` bytes is not kept for the next time. After an
+// error `reads` is as it was.
+absl::StatusOr<HealthChanges> read_next_health(std::string answer, std::string_view document, std::size_t budget,
+                                               HealthReads& reads);
+
 }  // namespace convergence
 
 #endif  // CONVERGENCE_FLEET_VIEW_H_

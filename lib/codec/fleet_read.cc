@@ -40,7 +40,7 @@ FleetRow row_of(const ServiceInstance& instance, std::string_view node, CheckSta
 
 }  // namespace
 
-bool scan_health(std::string_view answer, FleetView& view) {
+bool scan_health(std::string_view answer, FleetView& view, std::vector<std::uint32_t>* begins) {
   Cursor cursor(answer);
   int unusual = 0;
   FleetRow row;
@@ -57,6 +57,7 @@ bool scan_health(std::string_view answer, FleetView& view) {
       reserve_rows(view, view.size() + 1 + cursor.left() / bytes * 17 / 16);
     }
     add_row(view, row);
+    if (begins) begins->push_back(static_cast<std::uint32_t>(before.at() - answer.data()));
     return true;
   });
   cursor.skip_blanks();
@@ -132,6 +133,18 @@ absl::Status read(FleetView& view, Scan scan, Strictly strictly) {
 }
 
 }  // namespace
+
+absl::Status read_health_noting(std::string_view answer, std::string_view document, FleetView& view,
+                                std::vector<std::uint32_t>& begins) {
+  CVG_RETURN_IF_ERROR(check_room(view, answer, document));
+  return read(
+      view, [&] { return scan_health(answer, view, &begins); },
+      [&] {
+        begins.clear();
+        return read_health_strictly(answer, document, view);
+      });
+}
+
 }  // namespace codec
 
 absl::Status read_health(std::string_view answer, std::string_view document, FleetView& view) {

@@ -6,7 +6,9 @@
 
 #include "convergence/codec.h"
 #include "convergence/fleet_view.h"
+#include "convergence/kv_view.h"
 #include "lib/codec/fleet_read.h"
+#include "lib/codec/kv_read.h"
 
 namespace convergence::test {
 
@@ -35,6 +37,33 @@ inline std::string agent_services_difference(std::string_view answer, const Flee
   return difference_from_strict(
       existing, [&](FleetView& view) { return read_agent_services(answer, "answer", "n1", view); },
       [&](FleetView& view) { return codec::read_agent_services_strictly(answer, "answer", "n1", view); });
+}
+
+inline std::string kv_difference(const std::string& answer) {
+  const absl::StatusOr<KvView> ours = read_kv(answer, "answer");
+  const absl::StatusOr<KvView> strict = codec::read_kv_strictly(answer, "answer");
+  if (ours.status() != strict.status()) {
+    return "says " + ours.status().ToString() + " where the strict reader says " + strict.status().ToString();
+  }
+  return !ours.ok() || *ours == *strict ? "" : "other keys";
+}
+
+// `next` read after `first`, with the first one's bytes kept: as if it were read alone.
+inline std::string next_health_difference(const std::string& first, const std::string& next) {
+  HealthReads reads;
+  const absl::StatusOr<HealthChanges> begun = read_next_health(first, "answer", first.size(), reads);
+  const FleetView before = reads.view;
+  const absl::StatusOr<HealthChanges> changes = read_next_health(next, "answer", next.size(), reads);
+  FleetView whole;
+  const absl::Status wanted = read_health(next, "answer", whole);
+  if (changes.status() != wanted) {
+    return "says " + changes.status().ToString() + " where read alone it is " + wanted.ToString();
+  }
+  if (!wanted.ok()) return reads.view == before ? "" : "an error changed the rows";
+  if (!(reads.view == whole)) return "other rows";
+  HealthReads alone;
+  if (!read_next_health(next, "answer", next.size(), alone).ok()) return "cannot be read alone";
+  return alone.begins == reads.begins && alone.answer == reads.answer ? "" : "other places of the rows";
 }
 
 }  // namespace convergence::test

@@ -117,6 +117,8 @@ std::string agent_service_json(std::uint64_t node, std::uint64_t service) {
       8000 + service, address, 8000 + service);
 }
 
+std::string list_of(const std::vector<std::string>& rows) { return fmt::format("[{}]", fmt::join(rows, ",")); }
+
 std::string health_json(std::uint64_t nodes, std::uint64_t service) {
   return joined(
       '[', nodes, [&](std::uint64_t node) { return health_row_json(node, service); }, ']');

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 // A made-up fleet, in the very bytes that a Consul 1.8.7 answers with: each number of a node and of a service gives the
 // same instance on every machine.
@@ -18,6 +19,7 @@ std::string health_row_json(std::uint64_t node, std::uint64_t service, const std
 std::string kv_json(std::uint64_t node, std::uint64_t service);
 std::string agent_service_json(std::uint64_t node, std::uint64_t service);  // with its key
 
+std::string list_of(const std::vector<std::string>& rows);
 std::string health_json(std::uint64_t nodes, std::uint64_t service);
 std::string kv_recurse_json(std::uint64_t nodes, std::uint64_t services);
 std::string agent_services_json(std::uint64_t services);

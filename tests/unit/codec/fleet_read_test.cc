@@ -18,11 +18,7 @@ std::string replaced(std::string text, std::string_view what, std::string_view b
   return text.replace(at, what.size(), by);
 }
 
-std::string list_of(const std::vector<std::string>& rows) {
-  std::string text = "[";
-  for (const std::string& row : rows) text += (text.size() > 1 ? "," : "") + row;
-  return text + "]";
-}
+using test::list_of;
 
 bool is_scanned(std::string_view answer) {
   FleetView view;
