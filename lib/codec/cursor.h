@@ -152,7 +152,7 @@ class KeysSeen {
       ascending_ = false;
       if (count_ > kMost || is_among(key)) return false;
     }
-    if (count_ < kMost) keys_[count_] = key;
+    if (count_ < kMost) keys_[count_] = {key.data(), key.size()};
     last_ = key;
     return ++count_ <= kMost || ascending_;
   }
@@ -162,12 +162,17 @@ class KeysSeen {
 
   bool is_among(std::string_view key) const {
     for (std::size_t i = 0; i < count_; ++i) {
-      if (keys_[i] == key) return true;
+      if (std::string_view(keys_[i].begin, keys_[i].size) == key) return true;
     }
     return false;
   }
 
-  std::string_view keys_[kMost];  // NOLINT: the first count_ of them
+  // Not a view, which would be set although only the first count_ of them are ever looked at.
+  struct Key {
+    const char* begin;
+    std::size_t size;
+  };
+  Key keys_[kMost];  // NOLINT
   std::string_view last_{};
   std::size_t count_ = 0;
   bool ascending_ = true;

@@ -218,9 +218,9 @@ bool has_stale_names(const HealthReads& reads) {
   return reads.view.names.size() > 2 * reads.names_after_whole + kFewNames;
 }
 
-void keep(std::string answer, std::size_t budget, HealthReads& reads) {
+void keep(std::string& answer, std::size_t budget, HealthReads& reads) {
   if (answer.size() <= std::min(budget, kMostKept) && !reads.begins.empty()) {
-    reads.answer = std::move(answer);
+    reads.answer.swap(answer);
   } else {
     reads.answer = std::string();
     reads.begins = std::vector<std::uint32_t>();
@@ -230,7 +230,7 @@ void keep(std::string answer, std::size_t budget, HealthReads& reads) {
 }  // namespace
 }  // namespace codec
 
-absl::StatusOr<HealthChanges> read_next_health(std::string answer, std::string_view document, std::size_t budget,
+absl::StatusOr<HealthChanges> read_next_health(std::string& answer, std::string_view document, std::size_t budget,
                                                HealthReads& reads) {
   if (!reads.begins.empty() && answer.size() <= codec::kMostKept && !codec::has_stale_names(reads)) {
     codec::Comparison found(reads, answer);
@@ -239,15 +239,16 @@ absl::StatusOr<HealthChanges> read_next_health(std::string answer, std::string_v
       HealthChanges changes =
           codec::all_in_place(found) ? codec::replace_rows(found, reads.view) : codec::remake_rows(found, reads.view);
       reads.begins = std::move(begins);
-      codec::keep(std::move(answer), budget, reads);
+      codec::keep(answer, budget, reads);
       return changes;
     }
   }
   HealthReads next;
   CVG_RETURN_IF_ERROR(codec::read_health_noting(answer, document, next.view, next.begins));
   next.names_after_whole = next.view.names.size();
-  codec::keep(std::move(answer), budget, next);
+  next.answer.swap(reads.answer);
   reads = std::move(next);
+  codec::keep(answer, budget, reads);
   HealthChanges changes;
   changes.whole = true;
   return changes;

@@ -3,28 +3,19 @@
 #include <benchmark/benchmark.h>
 #include <rapidjson/document.h>
 
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "convergence/codec.h"
 #include "convergence/fleet_view.h"
 #include "convergence/kv_view.h"
+#include "tests/bench/must.h"
 #include "tests/support/fleet_shapes.h"
 
 namespace convergence::bench {
 namespace {
 
 constexpr std::uint64_t kInstances = 10000;
-
-void must(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "does not hold: %s\n", what);
-  std::exit(1);
-}
-
-void must(const absl::Status& status) { must(status.ok(), std::string(status.message()).c_str()); }
 
 const std::string& health() {
   static const std::string text = test::health_json(kInstances, 0);
@@ -118,13 +109,14 @@ const std::string& next_health() {
 
 void health_next(benchmark::State& state) {
   HealthReads reads;
-  must(read_next_health(health(), "answer", ~std::size_t{0}, reads).status());
+  std::string answer = health();
+  must(read_next_health(answer, "answer", ~std::size_t{0}, reads).status());
   bool odd = true;
   for (auto _ : state) {
     state.PauseTiming();
-    std::string answer = odd ? next_health() : health();
+    answer = odd ? next_health() : health();
     state.ResumeTiming();
-    const auto changes = read_next_health(std::move(answer), "answer", ~std::size_t{0}, reads);
+    const auto changes = read_next_health(answer, "answer", ~std::size_t{0}, reads);
     must(changes.ok() && !changes->whole && changes->rows.size() == kInstances / 1000, "a row in a thousand changed");
     odd = !odd;
   }
@@ -211,5 +203,3 @@ BENCHMARK(agent_services)->Name("agent_services/view")->Unit(benchmark::kMicrose
 
 }  // namespace
 }  // namespace convergence::bench
-
-BENCHMARK_MAIN();

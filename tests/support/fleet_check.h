@@ -49,11 +49,12 @@ inline std::string kv_difference(const std::string& answer) {
 }
 
 // `next` read after `first`, with the first one's bytes kept: as if it were read alone.
-inline std::string next_health_difference(const std::string& first, const std::string& next) {
+inline std::string next_health_difference(std::string first, const std::string& next) {
   HealthReads reads;
   const absl::StatusOr<HealthChanges> begun = read_next_health(first, "answer", first.size(), reads);
   const FleetView before = reads.view;
-  const absl::StatusOr<HealthChanges> changes = read_next_health(next, "answer", next.size(), reads);
+  std::string answer = next;
+  const absl::StatusOr<HealthChanges> changes = read_next_health(answer, "answer", next.size(), reads);
   FleetView whole;
   const absl::Status wanted = read_health(next, "answer", whole);
   if (changes.status() != wanted) {
@@ -62,7 +63,8 @@ inline std::string next_health_difference(const std::string& first, const std::s
   if (!wanted.ok()) return reads.view == before ? "" : "an error changed the rows";
   if (!(reads.view == whole)) return "other rows";
   HealthReads alone;
-  if (!read_next_health(next, "answer", next.size(), alone).ok()) return "cannot be read alone";
+  answer = next;
+  if (!read_next_health(answer, "answer", next.size(), alone).ok()) return "cannot be read alone";
   return alone.begins == reads.begins && alone.answer == reads.answer ? "" : "other places of the rows";
 }
 

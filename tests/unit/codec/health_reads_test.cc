@@ -22,7 +22,8 @@ std::vector<std::string> usual_rows(std::uint64_t count) {
 }
 
 HealthChanges next(HealthReads& reads, const std::vector<std::string>& rows) {
-  const absl::StatusOr<HealthChanges> changes = read_next_health(list_of(rows), "answer", std::size_t{1} << 20, reads);
+  std::string answer = list_of(rows);
+  const absl::StatusOr<HealthChanges> changes = read_next_health(answer, "answer", std::size_t{1} << 20, reads);
   REQUIRE_OK(changes);
   return *changes;
 }
@@ -63,13 +64,19 @@ TEST_CASE("what no row tells of is no change") {
 }
 
 TEST_CASE("an answer above the budget is not kept, and the next one read whole") {
-  const std::string answer = list_of(usual_rows(3));
+  const std::string text = list_of(usual_rows(3));
+  std::string answer = text;
   HealthReads reads;
-  REQUIRE_OK(read_next_health(answer, "answer", answer.size() - 1, reads));
+  REQUIRE_OK(read_next_health(answer, "answer", text.size() - 1, reads));
   CHECK(reads.answer.empty());
   CHECK(reads.begins.empty());
-  CHECK(*read_next_health(answer, "answer", answer.size(), reads) == HealthChanges{.whole = true});
-  CHECK(reads.answer == answer);
+  CHECK(answer == text);
+  CHECK(*read_next_health(answer, "answer", text.size(), reads) == HealthChanges{.whole = true});
+  CHECK(reads.answer == text);
+  CHECK(answer.empty());
+  answer = text;
+  CHECK(*read_next_health(answer, "answer", text.size(), reads) == HealthChanges{});
+  CHECK(answer == text);  // the one before
   CHECK(*read_next_health(answer, "answer", 0, reads) == HealthChanges{});
   CHECK(reads.answer.empty());
 }
