@@ -78,6 +78,7 @@ class WantedIndex {
   explicit WantedIndex(const WantedFleet& wanted);
 
   std::uint32_t find(const InstanceRef& instance) const;  // its row, or FleetChange::kNone
+  void prefetch(const InstanceRef& instance) const;       // so that find() need not wait, a little later
 
  private:
   struct Slot {

@@ -23,7 +23,7 @@ constexpr std::size_t kMostKept = std::size_t{1} << 31;
 std::size_t same_bytes(std::string_view a, std::string_view b) {
   const std::size_t most = std::min(a.size(), b.size());
   std::size_t at = 0;
-  for (std::size_t block = 4096; block >= 16; block /= 4) {
+  for (std::size_t block = 16384; block >= 16; block /= 4) {
     while (most - at >= block && std::memcmp(a.data() + at, b.data() + at, block) == 0) at += block;
   }
   while (at < most && a[at] == b[at]) ++at;

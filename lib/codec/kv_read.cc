@@ -60,80 +60,121 @@ void encode_in_place(char* at, std::size_t decoded) {
   std::memcpy(at, text.data(), text.size());
 }
 
-// Strict, as base64_decode(): so that what was decoded can be encoded again and is what it was. That is done with the
-// part of a text that was decoded before it turned out to be none.
-bool decode_in_place(char* text, std::size_t size, std::size_t& decoded) {
-  decoded = 0;
-  if (size == 0) return true;
-  if (size % 4 != 0) return false;
-  const char* const last = text + size - 4;
-  const char* in = text;
+// Decodes, in place, what stands from `text` to a quote, which has to come before `end`. Strict, as base64_decode(): so
+// what was decoded can be encoded again and is what it was, which is done at once where a text turns out to be none.
+// Returns the quote, or null.
+char* decode_in_place(char* const text, const char* const end, std::size_t& decoded) {
+  char* in = text;
   char* out = text;
-  const auto give_up = [&] {
-    encode_in_place(text, static_cast<std::size_t>(out - text));
-    return false;
-  };
-  for (; last - in >= 8; in += 8, out += 6) {
+  // A quote is no letter, so groups end where the text does.
+  while (end - in > 8) {
     const std::uint32_t first = group_at(in);
     const std::uint32_t second = group_at(in + 4);
-    if ((first | second) >= kNone) return give_up();
+    if ((first | second) >= kNone) break;
     write_group(out, first);
     write_group(out + 3, second);
+    in += 8;
+    out += 6;
   }
-  if (in != last) {
+  for (; end - in > 4; in += 4, out += 3) {
     const std::uint32_t group = group_at(in);
-    if (group >= kNone) return give_up();
+    if (group >= kNone) break;
     write_group(out, group);
-    in += 4;
-    out += 3;
   }
-  // Ones of the last group that no byte needs must be 0, and are among those that its padding would give.
-  std::array<char, 4> letters{in[0], in[1], in[2], in[3]};
-  const std::ptrdiff_t bytes = letters[3] != '=' ? 3 : letters[2] != '=' ? 2 : 1;
-  for (std::size_t i = static_cast<std::size_t>(bytes) + 1; i < 4; ++i) letters[i] = 'A';
-  const std::uint32_t group = group_at(letters.data());
-  if (group >= kNone || group >> (8 * bytes) != 0) return give_up();
-  for (std::ptrdiff_t i = 0; i < bytes; ++i) out[i] = static_cast<char>(group >> (8 * i) & 255);
-  decoded = static_cast<std::size_t>(out - text + bytes);
-  return true;
+  decoded = static_cast<std::size_t>(out - text);
+  if (in != end && *in == '"') return in;
+  // Of a padded group the bits that no byte needs have to be 0.
+  if (end - in > 4 && in[3] == '=' && in[4] == '"') {
+    const std::ptrdiff_t bytes = in[2] != '=' ? 2 : 1;
+    const char letters[] = {in[0], in[1], bytes == 2 ? in[2] : 'A', 'A'};
+    const std::uint32_t group = group_at(letters);
+    if (group < kNone && group >> (8 * bytes) == 0) {
+      for (std::ptrdiff_t i = 0; i < bytes; ++i) out[i] = static_cast<char>(group >> (8 * i) & 255);
+      decoded += static_cast<std::size_t>(bytes);
+      return in + 4;
+    }
+  }
+  encode_in_place(text, decoded);
+  return nullptr;
 }
 
-// A row while it is read; what it refers to lies in the answer.
+// A row while it is read; what it refers to lies in the answer. The value is decoded already.
 struct Row {
   std::string_view key{};
   std::string_view value{};
   std::uint64_t modify_index = 0;
 };
 
-bool take_usual_row(Cursor& c, Row& row) {
-  row.value = {};
-  if (!(c.take("{\"LockIndex\":") && c.skip_number() &&  //
-        c.take(",\"Key\":\"") && c.text(row.key) &&      //
-        c.take(",\"Flags\":") && c.skip_number() &&      //
-        c.take(",\"Value\":") && (c.take('"') ? c.text(row.value) : c.take("null")))) {
+// Reads rows of `bytes` and decodes their values there.
+class RowReader {
+ public:
+  explicit RowReader(std::string& bytes) : bytes_(bytes), cursor_(bytes) {}
+
+  Cursor& cursor() { return cursor_; }
+
+  // False leaves the row's bytes as they were.
+  bool take(Row& row) {
+    const Cursor before = cursor_;
+    row = Row();
+    if (take_usual(row)) return true;
+    undo(row);
+    cursor_ = before;
+    row = Row();
+    if (take_any(row)) return true;
+    undo(row);
     return false;
   }
-  if (c.take(",\"Session\":\"") && !c.skip_text()) return false;
-  return c.take(",\"CreateIndex\":") && c.skip_number() &&  //
-         c.take(",\"ModifyIndex\":") && c.number(row.modify_index) && c.take('}');
-}
 
-bool take_row(Cursor& c, Row& row) {
-  row = Row();
-  bool has_key = false;
-  return take_members(c,
-                      [&](std::string_view key) {
-                        if (key == "Key") return has_key = c.take('"') && c.text(row.key);
-                        if (key == "Value") return c.take("null") || (c.take('"') && c.text(row.value));
-                        if (key == "ModifyIndex") return c.take("null") || c.number(row.modify_index);
-                        if (key == "CreateIndex" || key == "LockIndex" || key == "Flags") {
-                          return c.take("null") || c.skip_number();
-                        }
-                        if (key == "Session") return c.take("null") || (c.take('"') && c.skip_text());
-                        return c.skip_value(2);
-                      }) &&
-         has_key;
-}
+ private:
+  bool take_usual(Row& row) {
+    Cursor& c = cursor_;
+    if (!(c.take("{\"LockIndex\":") && c.skip_number() &&  //
+          c.take(",\"Key\":\"") && c.text(row.key) &&      //
+          c.take(",\"Flags\":") && c.skip_number() &&      //
+          c.take(",\"Value\":") && take_value(row))) {
+      return false;
+    }
+    if (c.take(",\"Session\":\"") && !c.skip_text()) return false;
+    return c.take(",\"CreateIndex\":") && c.skip_number() &&  //
+           c.take(",\"ModifyIndex\":") && c.number(row.modify_index) && c.take('}');
+  }
+
+  bool take_any(Row& row) {
+    Cursor& c = cursor_;
+    bool has_key = false;
+    return take_members(c,
+                        [&](std::string_view key) {
+                          if (key == "Key") return has_key = c.take('"') && c.text(row.key);
+                          if (key == "Value") return take_value(row);
+                          if (key == "ModifyIndex") return c.take("null") || c.number(row.modify_index);
+                          if (key == "CreateIndex" || key == "LockIndex" || key == "Flags") {
+                            return c.take("null") || c.skip_number();
+                          }
+                          if (key == "Session") return c.take("null") || (c.take('"') && c.skip_text());
+                          return c.skip_value(2);
+                        }) &&
+           has_key;
+  }
+
+  bool take_value(Row& row) {
+    if (!cursor_.take('"')) return cursor_.take("null");
+    char* const text = bytes_.data() + (cursor_.at() - bytes_.data());
+    const char* const end = cursor_.at() + cursor_.left();
+    std::size_t size = 0;
+    const char* const quote = decode_in_place(text, end, size);
+    if (!quote) return false;
+    row.value = {text, size};
+    cursor_ = Cursor(quote + 1, end);
+    return true;
+  }
+
+  void undo(const Row& row) {
+    if (!row.value.empty()) encode_in_place(bytes_.data() + (row.value.data() - bytes_.data()), row.value.size());
+  }
+
+  std::string& bytes_;
+  Cursor cursor_;
+};
 
 void add_entry(KvView& view, std::string_view key, std::string_view value, std::uint64_t modify_index) {
   const auto at = [&](std::string_view text) {
@@ -146,23 +187,18 @@ void add_entry(KvView& view, std::string_view key, std::string_view value, std::
 }  // namespace
 
 bool scan_kv(KvView& view) {
-  Cursor cursor(view.bytes);
+  RowReader reader(view.bytes);
+  Cursor& cursor = reader.cursor();
   cursor.skip_blanks();
   Row row;
   const bool whole = take_items(cursor, [&] {
-    const Cursor before = cursor;
-    if (!take_usual_row(cursor, row)) {
-      cursor = before;
-      if (!take_row(cursor, row)) return false;
-    }
-    char* const value = row.value.empty() ? nullptr : view.bytes.data() + (row.value.data() - view.bytes.data());
-    std::size_t size = 0;
-    if (!decode_in_place(value, row.value.size(), size)) return false;
+    const char* const begin = cursor.at();
+    if (!reader.take(row)) return false;
     if (view.entries.size() == view.entries.capacity()) {
-      const auto bytes = static_cast<std::size_t>(cursor.at() - before.at());
+      const auto bytes = static_cast<std::size_t>(cursor.at() - begin);
       view.entries.reserve(std::max(view.size() * 5 / 4, view.size() + 1 + cursor.left() / bytes * 17 / 16));
     }
-    add_entry(view, row.key, {value, size}, row.modify_index);
+    add_entry(view, row.key, row.value, row.modify_index);
     return true;
   });
   cursor.skip_blanks();

@@ -1,6 +1,7 @@
 #include "convergence/fleet_diff.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <optional>
 #include <utility>
@@ -18,8 +19,8 @@ constexpr std::size_t kBlock = 16;
 constexpr std::size_t kLookAhead = 8;
 // After so many rows in vain the sides have no order in common.
 constexpr std::size_t kMostInVain = 256;
-// How many rows ahead memory is asked for.
-constexpr std::size_t kAhead = 16;
+// How many rows ahead, or at once, memory is asked for.
+constexpr std::size_t kAhead = 32;
 
 std::uint64_t hash_of(const InstanceRef& instance) {
   const std::uint64_t key = std::uint64_t{instance.node} << 32 | instance.id.bits;
@@ -37,6 +38,19 @@ void prefetch(const void* memory) {
 
 InstanceRef at(const WantedFleet& wanted, std::size_t i) { return {wanted.nodes[i], wanted.ids[i]}; }
 InstanceRef at(const FleetView& view, std::size_t i) { return {view.nodes[i], view.ids[i]}; }
+
+void prefetch_row(const FleetView& view, std::size_t i) {
+  prefetch(&view.nodes[i]);
+  prefetch(&view.ids[i]);
+  prefetch(&view.versions[i]);
+  prefetch(&view.marks[i]);
+}
+
+void prefetch_row(const WantedFleet& wanted, std::size_t i) {
+  prefetch(&wanted.versions[i]);
+  prefetch(&wanted.deployments[i]);
+  prefetch(&wanted.from_agents[i]);
+}
 
 // What is to be said of a wanted instance and of the row that it has.
 class Judge {
@@ -311,6 +325,10 @@ std::size_t WantedIndex::slot_of(const InstanceRef& instance) const {
   return slot;
 }
 
+void WantedIndex::prefetch(const InstanceRef& instance) const {
+  convergence::prefetch(&slots_[hash_of(instance) & (slots_.size() - 1)]);
+}
+
 std::uint32_t WantedIndex::find(const InstanceRef& instance) const { return slots_[slot_of(instance)].row; }
 
 FleetDiff diff_rows(const WantedFleet& wanted, const WantedIndex& index, const FleetView& view,
@@ -319,12 +337,22 @@ FleetDiff diff_rows(const WantedFleet& wanted, const WantedIndex& index, const F
   const Judge judge(wanted, view, options);
   FleetDiff diff;
   std::vector<std::uint32_t> not_wanted;
-  for (std::uint32_t row : rows) {
-    const std::uint32_t i = index.find(at(view, row));
-    if (i == kNone) {
-      not_wanted.push_back(row);
-    } else {
-      judge.compare(i, row, diff);
+  // In turns, so that what a turn looks at comes from memory while the one before is still at work.
+  for (std::size_t begin = 0; begin < rows.size(); begin += kAhead) {
+    const std::span<const std::uint32_t> some = rows.subspan(begin, std::min(kAhead, rows.size() - begin));
+    std::array<std::uint32_t, kAhead> found;
+    for (std::uint32_t row : some) prefetch_row(view, row);
+    for (std::uint32_t row : some) index.prefetch(at(view, row));
+    for (std::size_t k = 0; k < some.size(); ++k) {
+      found[k] = index.find(at(view, some[k]));
+      if (found[k] != kNone) prefetch_row(wanted, found[k]);
+    }
+    for (std::size_t k = 0; k < some.size(); ++k) {
+      if (found[k] == kNone) {
+        not_wanted.push_back(some[k]);
+      } else {
+        judge.compare(found[k], some[k], diff);
+      }
     }
   }
   if (gone.empty()) rows = {};
