@@ -157,9 +157,9 @@ struct HealthChanges {
   friend bool operator==(const HealthChanges&, const HealthChanges&) = default;
 };
 
-// Makes `reads` those of `answer`. With the bytes of the answer before, only rows that differ are decoded: the result is
-// still the one of reading it whole. An answer of more than `budget` bytes is not kept for the next time; one that is
-// changes places with the one before, whose memory the next one may be received in. After an error all is as it was.
+// Makes `reads` those of `answer`. With the bytes of the answer before, only rows that differ are decoded: the result
+// is still the one of reading it whole. An answer of more than `budget` bytes is not kept for the next time; one that
+// is changes places with the one before, whose memory the next one may be received in. After an error all is as it was.
 absl::StatusOr<HealthChanges> read_next_health(std::string& answer, std::string_view document, std::size_t budget,
                                                HealthReads& reads);
 
