@@ -212,14 +212,20 @@ static absl::Status decode(const Json& json, const Place& place, InstanceState& 
   return ObjectReader(json, place).required("service", out.instance).optional("checks", out.checks).finish();
 }
 
+// A service's index is no part of its own document, so that it stands beside.
 static absl::Status decode(const Json& json, const Place& place, DesiredSeen& out) {
-  return ObjectReader(json, place)
-      .skip("at")
-      .skip("type")
-      .optional("services", out.services)
-      .optional("torn", out.torn)
-      .optional("locked", out.locked)
-      .finish();
+  std::vector<std::uint64_t> indexes;
+  CVG_RETURN_IF_ERROR(ObjectReader(json, place)
+                          .skip("at")
+                          .skip("type")
+                          .optional("services", out.services)
+                          .optional("indexes", indexes)
+                          .optional("torn", out.torn)
+                          .optional("locked", out.locked)
+                          .finish());
+  if (indexes.size() != out.services.size()) return place.error(json, "needs one of indexes for each of services");
+  for (std::size_t i = 0; i < indexes.size(); ++i) out.services[i].modify_index = indexes[i];
+  return absl::OkStatus();
 }
 
 static absl::Status decode(const Json& json, const Place& place, LocalSeen& out) {
@@ -311,6 +317,7 @@ struct EncodeBody {
   void operator()(const DesiredSeen& seen) const {
     writer.put("type", "desired")
         .put("services", encode_list(seen.services, encode))
+        .put("indexes", encode_each(seen.services, [](const DesiredService& one) { return Json(one.modify_index); }))
         .put_if("torn", seen.torn)
         .put_if("locked", seen.locked);
   }

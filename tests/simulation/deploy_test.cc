@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "convergence/codec.h"
 #include "tests/simulation/deploy_world.h"
 
 namespace convergence::test {
@@ -167,6 +168,31 @@ TEST_CASE("a second change in the middle of the first is taken up") {
   REQUIRE(world.run_until([&] { return is_done(world, "3.0"); }, minutes(60)));
   CHECK(world.all_run("3.0@3"));
   CHECK(world.breach == "");
+}
+
+TEST_CASE("the journal of what an agent was told gives the same states and effects again") {
+  DeployWorld world;
+  start(world, 3);
+  world.ill = {"2.0@2"};
+  world.want(web("2.0"));
+  REQUIRE(world.run_until([&] { return is_reverted(world); }, minutes(10)));
+  REQUIRE(world.run_until([&] { return world.all_run("1.0@1"); }, minutes(10)));
+  for (const auto& one : world.journals) {
+    CAPTURE(one.first);
+    const DeployWorld::Journal& journal = one.second;
+    REQUIRE(journal.events.size() > 20);
+    AgentState state;
+    state.config = journal.config;
+    state.memory = journal.memory;
+    for (std::size_t i = 0; i < journal.events.size(); ++i) {
+      const absl::StatusOr<AgentEvent> event = parse<AgentEvent>(journal.events[i], "journal");
+      REQUIRE(event.ok());
+      const AgentStep step = agent_step(state, *event);
+      REQUIRE(step.effects == journal.steps[i].effects);
+      REQUIRE(step.state == journal.steps[i].state);
+      state = step.state;
+    }
+  }
 }
 
 }  // namespace

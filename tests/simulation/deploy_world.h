@@ -58,6 +58,15 @@ class DeployWorld : public World {
   std::optional<DesiredService> wanted();
   MadeUpNode& node(const std::string& name) { return *nodes_.at(name); }
 
+  // What each agent was told, as documents, and the memory that it began with.
+  struct Journal {
+    AgentConfig config{};
+    AgentMemory memory{};
+    std::vector<std::string> events{};
+    std::vector<AgentStep> steps{};
+  };
+  std::map<std::string, Journal> journals{};
+
   std::set<std::string> ill{};  // deployments that never pass
   // What must hold of service "web" after each look, and did not: the first time.
   std::int32_t max_down = -1;  // instances not passing at once; -1: not looked at

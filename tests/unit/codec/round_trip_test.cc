@@ -57,6 +57,15 @@ TEST_CASE("every value comes back from its document") {
   SUBCASE("catalog") {
     check_many([](G& g) { return g.catalog(); });
   }
+  SUBCASE("application specification") {
+    check_many([](G& g) { return g.app_spec(); });
+  }
+  SUBCASE("an agent's memory") {
+    check_many([](G& g) { return g.agent_memory(); });
+  }
+  SUBCASE("an agent's event") {
+    check_many([](G& g) { return g.agent_event(); });
+  }
   SUBCASE("desired service") {
     check_many([](G& g) { return g.desired_service(); });
   }

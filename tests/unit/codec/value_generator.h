@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "convergence/agent.h"
 #include "convergence/canary.h"
 #include "convergence/catalog.h"
 #include "convergence/chain.h"
@@ -238,6 +239,118 @@ class ValueGenerator {
     out.last_good_deployment = text();
     if (flag()) out.updated = moment();
     out.unknown = unknown();
+    return out;
+  }
+
+  AppSpec app_spec() {
+    AppSpec out;
+    out.os = text();
+    for (std::uint64_t i = below(3); i > 0; --i) out.files.push_back({text(), text()});
+    for (std::uint64_t i = below(3); i > 0; --i) {
+      AppPermission& one = out.permissions.emplace_back();
+      one = {text(), text(), text_list(), text_list(), text(), text(), {}};
+      if (flag()) one.mode = static_cast<std::uint32_t>(below(4096));
+    }
+    out.hooks = release().hooks;
+    for (std::uint64_t i = below(3); i > 0; --i) out.checks.push_back(check_definition());
+    return out;
+  }
+
+  Installed installed() {
+    Installed out;
+    out.name = text();
+    out.registered_name = text();
+    out.slice = static_cast<Slice>(below(3));
+    out.role = text();
+    out.deployment = text();
+    out.release = release();
+    out.on_removal = static_cast<OnRemoval>(below(2));
+    out.spec = app_spec();
+    if (flag()) out.undo.set("link", text());
+    return out;
+  }
+
+  Strategy strategy() {
+    return {int32(), int32(), int32(), duration(), duration(), flag(), static_cast<OnRemoval>(below(2)), text()};
+  }
+
+  AgentMemory agent_memory() {
+    AgentMemory out;
+    for (std::uint64_t i = below(3); i > 0; --i) out.installed[text()] = installed();
+    for (std::uint64_t i = below(3); i > 0; --i) {
+      out.outcomes[text()][text()] = {flag(), static_cast<Stage>(below(25)), text(), int32(), time()};
+    }
+    if (flag()) {
+      Task& task = out.task.emplace();
+      task.kind = static_cast<TaskKind>(below(3));
+      task.service_id = text();
+      task.why = text();
+      task.next = installed();
+      if (flag()) task.previous = installed();
+      task.strategy = strategy();
+      task.previous_passed = flag();
+      task.stage = static_cast<Stage>(below(25));
+      task.attempt = int32();
+      task.work = index();
+      task.started = time();
+      task.deadline = time();
+      task.failure = text();
+      task.failed_stage = static_cast<Stage>(below(25));
+    }
+    out.next_work = index();
+    out.paused = flag();
+    return out;
+  }
+
+  AgentEvent agent_event() {
+    AgentEvent out;
+    out.at = time();
+    switch (below(7)) {
+      case 0:
+        out.body = AgentStarted{};
+        break;
+      case 1: {
+        DesiredSeen seen;
+        for (std::uint64_t i = below(3); i > 0; --i) seen.services.push_back(desired_service());
+        seen.torn = text_list();
+        seen.locked = text();
+        out.body = seen;
+        break;
+      }
+      case 2: {
+        LocalSeen seen;
+        for (std::uint64_t i = below(3); i > 0; --i) seen.local[text()] = {instance(), {check()}};
+        seen.damaged = text_list();
+        out.body = seen;
+        break;
+      }
+      case 3: {
+        FleetSeen seen;
+        seen.service_id = text();
+        for (std::uint64_t i = below(3); i > 0; --i) {
+          seen.fleet.nodes.push_back({text(), flag(), text(), static_cast<CheckStatus>(below(3)), text()});
+        }
+        out.body = seen;
+        break;
+      }
+      case 4: {
+        WorkDone done;
+        done.id = index();
+        done.ok = flag();
+        done.problem = text();
+        if (flag()) done.facts = NodeFacts{index(), index(), text()};
+        if (flag()) done.spec = app_spec();
+        done.digest = text();
+        if (flag()) done.undo.set("link", text());
+        out.body = done;
+        break;
+      }
+      case 5:
+        out.body = Woken{};
+        break;
+      default:
+        out.body = AgentCommand{static_cast<AgentVerb>(below(3)), text()};
+    }
     return out;
   }
 
