@@ -11,7 +11,8 @@ install(TARGETS convergence_core convergence convergence_testing EXPORT converge
 install(DIRECTORY ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT cxx FILES_MATCHING PATTERN "*.h")
 install(EXPORT convergence-cxx-targets NAMESPACE convergence:: DESTINATION ${package_directory} COMPONENT cxx)
 
-install(TARGETS convergence_node EXPORT convergence-node-targets
+install(TARGETS convergence_node convergence_spawn EXPORT convergence-node-targets
+  RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/convergence COMPONENT node
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT node
   INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(EXPORT convergence-node-targets NAMESPACE convergence:: DESTINATION ${package_directory} COMPONENT node)
