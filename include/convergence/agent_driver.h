@@ -51,6 +51,9 @@ struct AgentOptions {
   std::optional<Node> catalog_node{};
   Duration spread{0};  // a change is taken up after a part of this that depends on the node's name
   Duration session_ttl = std::chrono::seconds(30);
+  // How long the slot of an agent that died stays taken after its session has ended: as long as an agent that is only
+  // cut off may take to notice.
+  Duration lock_delay = std::chrono::seconds(15);
   Duration report_pause = std::chrono::seconds(1);  // between two reports of one deployment
   std::function<void(const AgentEvent&)> on_event;  // before each step: the journal of a replay
   std::function<void(const AgentStep&)> on_step;    // after each step

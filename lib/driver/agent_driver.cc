@@ -111,7 +111,9 @@ void AgentDriver::Impl::begin_as(const Node& node) {
   if (state.config.node.empty()) state.config.node = node.name;
   if (options.instance.empty()) options.instance = state.config.node;
   registrar = options.catalog_node ? catalog_registrar(client, node) : agent_registrar(client);
-  slots = std::make_unique<Slots>(client, options.prefix, state.config.node, options.session_ttl);
+  slots = std::make_unique<Slots>(client, options.prefix, state.config.node, options.session_ttl, options.lock_delay);
+  // What the last process left half done goes on without its slot: what is down counts without one.
+  if (state.memory.task) slots->end_predecessor([](const absl::Status&) {});
   send(AgentStarted{});
   const Duration wait = part_of(options.spread, state.config.node);
   DesiredSource source{options.environment, options.role, options.prefix, node};

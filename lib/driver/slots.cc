@@ -11,6 +11,7 @@
 
 #include "convergence/deployment.h"
 #include "convergence/error.h"
+#include "lib/driver/gather.h"
 #include "lib/driver/state_document.h"
 
 namespace convergence {
@@ -60,8 +61,10 @@ absl::Status conflict(const std::string& why) { return make_error(ErrorKind::kCo
 }  // namespace
 
 struct Slots::Impl : std::enable_shared_from_this<Slots::Impl> {
-  Impl(ConsulClient& consul, std::string prefix_, std::string node_, Duration ttl)
-      : client(consul), prefix(std::move(prefix_)), node(std::move(node_)), session_ttl(ttl) {}
+  Impl(ConsulClient& consul, std::string prefix_, std::string node_, Duration ttl, Duration delay)
+      : client(consul), prefix(std::move(prefix_)), node(std::move(node_)), session_ttl(ttl), lock_delay(delay) {}
+
+  std::string session_name() const { return "convergence agent " + node; }
 
   struct Try {
     std::string service{};
@@ -83,6 +86,7 @@ struct Slots::Impl : std::enable_shared_from_this<Slots::Impl> {
   const std::string prefix;
   const std::string node;
   const Duration session_ttl;
+  const Duration lock_delay;
   std::string session;
   std::optional<Executor::TimerId> renewal;
   std::map<std::string, std::string> held;  // service id -> key
@@ -92,8 +96,9 @@ struct Slots::Impl : std::enable_shared_from_this<Slots::Impl> {
 void Slots::Impl::with_session(std::function<void(absl::Status)> next) {
   if (!session.empty()) return next(absl::OkStatus());
   SessionRequest request;
-  request.name = "convergence agent " + node;
+  request.name = session_name();
   request.ttl = session_ttl;
+  request.lock_delay = lock_delay;
   client.session_create(request, {}, [self = shared_from_this(), next](absl::StatusOr<std::string> id) {
     if (!id.ok()) return next(id.status());
     self->session = *std::move(id);
@@ -195,8 +200,8 @@ void Slots::Impl::free_slot(const std::string& slot, ConsulClient::Done done) {
   });
 }
 
-Slots::Slots(ConsulClient& client, std::string prefix, std::string node, Duration session_ttl)
-    : impl_(std::make_shared<Impl>(client, std::move(prefix), std::move(node), session_ttl)) {}
+Slots::Slots(ConsulClient& client, std::string prefix, std::string node, Duration session_ttl, Duration lock_delay)
+    : impl_(std::make_shared<Impl>(client, std::move(prefix), std::move(node), session_ttl, lock_delay)) {}
 
 Slots::~Slots() {
   impl_->gone = true;
@@ -219,6 +224,25 @@ void Slots::acquire(const DesiredService& service, const std::string& service_id
       impl->take(given, *standing);
     });
   });
+}
+
+void Slots::end_predecessor(ConsulClient::Done done) {
+  impl_->client.session_list(
+      {}, [impl = impl_, done = std::move(done)](const absl::StatusOr<Answer<Json::Array>>& all) {
+        if (!all.ok()) return done(all.status());
+        auto gather = std::make_shared<Gather>();
+        for (const Json& session : all->value) {
+          const Json* name = session.find("Name");
+          const Json* id = session.find("ID");
+          const bool ours =
+              name && id && name->as_string() && id->as_string() && *name->as_string() == impl->session_name();
+          if (!ours || *id->as_string() == impl->session) continue;
+          gather->add([impl, ended = *id->as_string()](Gather::Done next) {
+            impl->client.session_destroy(ended, {}, std::move(next));
+          });
+        }
+        gather->run([gather, done](const absl::Status& status) { done(status); });
+      });
 }
 
 void Slots::release(const std::string& service_id, ConsulClient::Done done) {

@@ -16,7 +16,8 @@ namespace convergence {
 // So it holds without any process that watches over it, whoever dies when.
 class Slots {
  public:
-  Slots(ConsulClient& client, std::string prefix, std::string node, Duration session_ttl);
+  // `lock_delay`: how long the slot of one who died stays taken after its session has ended.
+  Slots(ConsulClient& client, std::string prefix, std::string node, Duration session_ttl, Duration lock_delay);
   ~Slots();  // gives the session back, and all slots with it
   Slots(const Slots&) = delete;
   Slots& operator=(const Slots&) = delete;
@@ -24,6 +25,8 @@ class Slots {
   // OK: we hold one. Kind "conflict": none can be had now, with who has them; try later.
   void acquire(const DesiredService& service, const std::string& service_id, const Strategy& strategy,
                ConsulClient::Done done);
+  // Ends the sessions that an earlier process of this node has left, and so their slots.
+  void end_predecessor(ConsulClient::Done done);
   void release(const std::string& service_id, ConsulClient::Done done);  // holding none: well
 
  private:
