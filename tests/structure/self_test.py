@@ -79,7 +79,7 @@ LAYERS = [
                             "#include <sys/socket.h>\n#include <curl/curl.h>\n#endif\n"},
      ["lib/model/value.cc: includes <absl/time/clock.h>", "lib/model/value.cc: includes <sys/socket.h>",
       "lib/model/value.cc: includes <thread>", "lib/model/value.cc: includes <unordered_map>",
-      "lib/model/value.cc: includes <curl/curl.h>, which is for transport alone"]),
+      "lib/model/value.cc: includes <curl/curl.h>, which is for node and transport alone"]),
     ("an impure header by way of a pure one",
      {"lib/base/text.h": "#include <mutex>\n", "lib/model/value.cc": ""},
      ["lib/base/text.h: includes <mutex>; the pure lib/base/text.cc reaches it"]),

@@ -200,9 +200,11 @@ class Tree:
                 if path.suffix not in (".h", ".cc", ".c"):
                     continue
                 for name in includes_of(path):
-                    keepers = {layer for prefix, layer in rules.PRIVATE_PACKAGES.items() if matches(name, prefix)}
+                    keepers = {layer for prefix, layers in rules.PRIVATE_PACKAGES.items() if matches(name, prefix)
+                               for layer in layers}
                     if keepers and self.layer(path) not in keepers and not self._shares_folder(path, keepers):
-                        found.append(f"{self.relative(path)}: includes <{name}>, which is for {keepers.pop()} alone")
+                        found.append(f"{self.relative(path)}: includes <{name}>, which is for "
+                                     f"{' and '.join(sorted(keepers))} alone")
                     if any(name.startswith(rule) for rule in rules.FORBIDDEN_EVERYWHERE):
                         found.append(f"{self.relative(path)}: includes <{name}>, which is for nobody")
         return found

@@ -1,0 +1,124 @@
+#ifndef CONVERGENCE_NODE_FILES_H_
+#define CONVERGENCE_NODE_FILES_H_
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "convergence/json.h"
+#include "convergence/node.h"
+#include "convergence/package.h"
+#include "convergence/time.h"
+
+namespace convergence {
+
+// A package on its way to where it runs: fetched, unpacked. Every
+// function blocks; those that may last end soon after their StopSignal with kind "cancelled". What the system refuses
+// is told with its path: "not-found", "denied", "too-large" (no space left), "conflict" (something is in the way).
+
+// Lower-case hex.
+absl::StatusOr<std::string> sha256_file(const std::string& path, const StopSignal& stop);
+
+// ---- fetching ----------------------------------------------------------------------------------------------------
+
+// Secrets among these are never part of an error. Proxies that the environment names are not used.
+struct S3Options {
+  std::string access_key{};  // empty: requests are not signed
+  std::string secret_key{};
+  std::string session_token{};
+  std::string region = "us-east-1";
+  std::string endpoint{};  // "http(s)://host:port", asked as /bucket/key; empty: Amazon's of the region
+  friend bool operator==(const S3Options&, const S3Options&) = default;
+};
+
+struct HttpOptions {
+  Duration connect_timeout = std::chrono::seconds(10);
+  Duration stall_timeout = std::chrono::seconds(60);  // without a byte; 0: never
+  Duration timeout{0};                                // of one attempt; 0: none
+  std::int32_t attempts = 3;                          // of what may pass: no connection, 5xx, 429, timeouts
+  Duration pause = std::chrono::seconds(2);           // between them
+  std::string ca_file{};                              // PEM; empty: the system's
+  S3Options s3{};
+  friend bool operator==(const HttpOptions&, const HttpOptions&) = default;
+};
+
+struct FetchOptions {
+  std::string cache{};  // a folder; made when it is not there
+  std::uint64_t max_size = std::uint64_t{4} << 30;
+  HttpOptions http{};
+  friend bool operator==(const FetchOptions&, const FetchOptions&) = default;
+};
+
+struct FetchedPackage {
+  std::string path{};  // <cache>/sha256/<hex>
+  std::string sha256{};
+  std::uint64_t size = 0;
+  bool from_cache = false;
+  friend bool operator==(const FetchedPackage&, const FetchedPackage&) = default;
+};
+
+// Bytes that are here, and how many it will be; 0: not known.
+using FetchProgress = std::function<void(std::uint64_t done, std::uint64_t total)>;
+
+// A file has its name in the cache only after its size and digest were found right. What of it is here when the
+// connection breaks is kept and gone on with, now or by the next call; only with a digest, which says whether the parts
+// belong together. Kind "validate" for a wrong size or digest, "conflict" while another process fetches the same.
+// https leads to nothing but https.
+absl::StatusOr<FetchedPackage> fetch_package(const Package& package, const FetchOptions& options,
+                                             const FetchProgress& progress, const StopSignal& stop);
+
+// Removes packages, whole or in part, whose digest is not in `keep`; returns the digests that went. Files in the cache
+// that have other names, and those being fetched, stay.
+absl::StatusOr<std::vector<std::string>> prune_cache(const std::string& cache, const std::vector<std::string>& keep);
+
+// Where a file was shipped to, as it can be written down anywhere: "/folder/name" or "s3://bucket/key". No signature.
+// `target` is a folder, or s3://bucket/key; of a key that is empty or ends in "/" the file's own name is the end. Seen
+// there whole or not at all.
+absl::StatusOr<std::string> ship_file(const std::string& path, const std::string& target, const HttpOptions& options,
+                                      const StopSignal& stop);
+
+// ---- unpacking ---------------------------------------------------------------------------------------------------
+
+enum class EntryType { kFile, kDirectory, kLink };
+std::string_view to_string(EntryType type);
+
+struct ManifestEntry {
+  std::string path{};  // relative, normal
+  EntryType type = EntryType::kFile;
+  std::uint32_t mode = 0;  // of a file or folder
+  std::uint64_t size = 0;  // of a file
+  std::string target{};    // of a link
+  friend bool operator==(const ManifestEntry&, const ManifestEntry&) = default;
+};
+
+// All that is in an archive, folders that it only implies too, by path.
+struct Manifest {
+  std::vector<ManifestEntry> entries{};
+  friend bool operator==(const Manifest&, const Manifest&) = default;
+};
+
+struct UnpackLimits {
+  std::uint64_t total_size = std::uint64_t{8} << 30;
+  std::uint64_t file_size = std::uint64_t{4} << 30;
+  std::uint64_t ratio = 200;                          // of what comes out to what went in ...
+  std::uint64_t ratio_from = std::uint64_t{8} << 20;  // ... once so much came out
+  std::size_t entries = 200'000;
+  std::size_t path_length = 1024;
+  std::size_t depth = 40;
+  friend bool operator==(const UnpackLimits&, const UnpackLimits&) = default;
+};
+
+// zip, tar, tar.gz or tar.zst into a folder that must not be there yet, and is not there after a failure. Modes are
+// kept but for setuid, setgid and sticky. Kind "validate" for entries that a package must not have - whatever leads out
+// of the folder, names one thing twice or is no file, folder or link - and for damage; "too-large" over a limit. Both
+// name the entry.
+absl::StatusOr<Manifest> unpack_archive(const std::string& archive, const std::string& fresh_directory,
+                                        const UnpackLimits& limits, const StopSignal& stop);
+
+}  // namespace convergence
+
+#endif  // CONVERGENCE_NODE_FILES_H_
