@@ -2,6 +2,14 @@
 #define CONVERGENCE_NODE_H_
 
 #include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "convergence/executor.h"
 
 namespace convergence {
 
@@ -30,6 +38,52 @@ class StopSignal {
  private:
   int descriptor_ = -1;
   std::atomic<bool> set_{false};
+};
+
+// A thread for blocking functions, which takes one work after the other, in the order in which they were submitted.
+// Every work has exactly one completion, run as a task of the executor, never inside submit(). All is [any thread]
+// but the destructor.
+class NodeWorker {
+ public:
+  using WorkId = std::uint64_t;  // never 0
+
+  // `executor` outlives the worker.
+  explicit NodeWorker(Executor& executor);
+  // Stops the work that runs, waits for it and completes the rest as cancelled; the completions still run on the
+  // executor. Not from inside a work.
+  ~NodeWorker();
+  NodeWorker(const NodeWorker&) = delete;
+  NodeWorker& operator=(const NodeWorker&) = delete;
+
+  // `work` runs on the thread and gets a signal of its own; what it returns goes to `completion`.
+  template <typename T>
+  WorkId submit(std::function<absl::StatusOr<T>(const StopSignal&)> work,
+                std::function<void(absl::StatusOr<T>)> completion) {
+    return submit_erased<absl::StatusOr<T>>(std::move(work), std::move(completion));
+  }
+  WorkId submit(std::function<absl::Status(const StopSignal&)> work, std::function<void(absl::Status)> completion) {
+    return submit_erased<absl::Status>(std::move(work), std::move(completion));
+  }
+  // Work that has not begun completes as cancelled; work that runs has its signal set, and completes with what it then
+  // returns. Unknown ids, and those of work that is done, are ignored.
+  void stop(WorkId work);
+
+ private:
+  struct Impl;
+  using Task = Executor::Task;
+
+  // Without a signal the work does not run, and completes with the reason.
+  template <typename Result>
+  WorkId submit_erased(std::function<Result(const StopSignal&)> work, std::function<void(Result)> completion) {
+    return add([work = std::move(work), completion = std::move(completion)](const StopSignal* stop,
+                                                                            const absl::Status& reason) -> Task {
+      auto result = std::make_shared<Result>(stop != nullptr ? work(*stop) : Result(reason));
+      return [result, completion] { completion(std::move(*result)); };
+    });
+  }
+  WorkId add(std::function<Task(const StopSignal* stop, const absl::Status& reason)> work);
+
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace convergence
