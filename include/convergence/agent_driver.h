@@ -33,7 +33,7 @@ class NodeHands {
   // Service ids whose files are not as they were installed.
   virtual std::vector<std::string> damaged(const AgentMemory& memory) = 0;
   // Where relative programs of checks are found: the unpacked archive.
-  virtual std::string package_folder(const Installed& installed) = 0;
+  virtual std::string package_folder(const std::string& service_id, const Installed& installed) = 0;
   // The last lines of what the deployment's stages said.
   virtual std::vector<std::string> log_tail(const std::string& service_id, const std::string& deployment) = 0;
 };

@@ -238,7 +238,7 @@ void AgentDriver::Impl::register_service(const Work& work) {
   const bool has_package = !work.subject.release.package.source.empty();
   for (CheckDefinition& check : checks) {
     if (!has_package || check.args.empty() || check.args.front().starts_with('/')) continue;
-    check.args.front() = fmt::format("{}/{}", hands.package_folder(work.subject), check.args.front());
+    check.args.front() = fmt::format("{}/{}", hands.package_folder(work.service_id, work.subject), check.args.front());
   }
   const std::string point(to_string(work.stage));
   registrar->put(work.instance, checks, work.fresh,

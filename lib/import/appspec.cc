@@ -48,7 +48,7 @@ absl::StatusOr<AppFile> read_file(const Field& field, std::string_view platform)
 absl::StatusOr<std::uint32_t> mode_of(const Field& field) {
   CVG_ASSIGN_OR_RETURN(const std::string text, filled_text_of(field));
   std::string_view digits = text;
-  if (digits.starts_with("0o")) digits.remove_prefix(2);
+  if (digits.size() > 2 && digits[0] == '0' && digits[1] == 'o') digits.remove_prefix(2);
   const bool decimal = digits.find_first_not_of("0123456789") == std::string_view::npos && digits.size() <= 5;
   std::uint32_t octal_value = 0;
   std::uint32_t decimal_value = 0;

@@ -218,7 +218,7 @@ absl::StatusOr<std::string> packed_path_of(const Field& field) {
 
 absl::StatusOr<std::string> program_of(const Field& field) {
   CVG_ASSIGN_OR_RETURN(std::string path, packed_path_of(field));
-  if (path == "/") return field.error("names the package itself, not a program in it");
+  if (path.size() == 1 && path[0] == '/') return field.error("names the package itself, not a program in it");
   return path;
 }
 

@@ -70,7 +70,7 @@ class FileNode final : public NodeHands {
   }
   void stop(std::uint64_t) override {}
   std::vector<std::string> damaged(const AgentMemory&) override { return {}; }
-  std::string package_folder(const Installed&) override { return "/"; }
+  std::string package_folder(const std::string&, const Installed&) override { return "/"; }
   std::vector<std::string> log_tail(const std::string&, const std::string&) override { return {}; }
 
  private:

@@ -26,7 +26,7 @@ class MadeUpNode final : public NodeHands {
     return absl::OkStatus();
   }
   std::vector<std::string> damaged(const AgentMemory& memory) override;
-  std::string package_folder(const Installed&) override { return "/made-up"; }
+  std::string package_folder(const std::string&, const Installed&) override { return "/made-up"; }
   std::vector<std::string> log_tail(const std::string&, const std::string&) override { return {}; }
 
   const std::string& name() const { return name_; }
