@@ -15,7 +15,7 @@ namespace convergence {
 
 template <typename T, typename Start>
 absl::StatusOr<T> await(Executor& executor, Start start, Duration timeout) {
-  enum Stage { kPosted, kStarting, kStarted, kAbandoned };
+  enum Progress { kPosted, kStarting, kStarted, kAbandoned };
   struct Slot {
     std::optional<absl::StatusOr<T>> result;
     std::atomic<bool> ready{false};
