@@ -20,7 +20,7 @@ std::string older_file(const std::string& path, std::uint32_t age) {
   return age == 0 ? path : fmt::format("{}.{}", path, age);
 }
 
-// The file from its end on, until there are enough lines; in order. `incomplete`: its first line began further ahead.
+// The file from its end on, until there are enough lines; in order.
 absl::StatusOr<std::string> end_of_file(const std::string& path, std::size_t lines, std::uint64_t most) {
   const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat facts {};

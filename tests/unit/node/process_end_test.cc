@@ -160,7 +160,7 @@ TEST_CASE("a program that fails leaves nothing, whatever was asked for") {
   CHECK(processes_of(spec) == 0);
 }
 
-TEST_CASE("children that were told to end with the program are not kept when it is asked to keep those it has not") {
+TEST_CASE("a program that leaves nothing behind keeps nothing") {
   ProcessSpec spec = shell("true");
   spec.keep_children = true;
   const Ran ran = run_all(spec);

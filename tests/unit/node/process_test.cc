@@ -42,7 +42,7 @@ TEST_CASE("a program that a signal ends says which") {
   CHECK(describe(*ran.result) == "ended by signal 11 (SEGV)");
 }
 
-// W-A: hook scripts print on both streams, and the order matters (environment-manager.md 6.5).
+// Hook scripts print on both streams, and the order matters (environment-manager.md 6.5).
 TEST_CASE("a thousand lines of 300 bytes on both streams keep their order") {
   const Ran ran = run_all(
       shell("pad=$(printf '%0290d' 0); i=0; while [ $i -lt 500 ]; do echo \"out $i $pad\"; echo \"err $i $pad\" >&2; "
