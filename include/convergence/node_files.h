@@ -16,7 +16,7 @@
 
 namespace convergence {
 
-// A package on its way to where it runs: fetched, unpacked. Every
+// A package on its way to where it runs: fetched, unpacked, copied beside its place, put in place, taken back. Every
 // function blocks; those that may last end soon after their StopSignal with kind "cancelled". What the system refuses
 // is told with its path: "not-found", "denied", "too-large" (no space left), "conflict" (something is in the way).
 
@@ -118,6 +118,79 @@ struct UnpackLimits {
 // name the entry.
 absl::StatusOr<Manifest> unpack_archive(const std::string& archive, const std::string& fresh_directory,
                                         const UnpackLimits& limits, const StopSignal& stop);
+
+// ---- files in place ----------------------------------------------------------------------------------------------
+
+struct InstallRequest {
+  std::vector<AppFile> files{};
+  std::vector<AppPermission> permissions{};
+  std::vector<std::string> allowed_roots{};  // absolute; destinations lie below one of them
+  std::string own_folder{};                  // the agent's, where nothing is installed
+  std::string deployment{};                  // its id, as part of a file's name
+  friend bool operator==(const InstallRequest&, const InstallRequest&) = default;
+};
+
+struct PlannedEntry {
+  std::string path{};    // below the destination; empty: itself
+  std::string source{};  // below the unpacked archive; empty: a folder that the plan makes
+  EntryType type = EntryType::kFile;
+  std::uint32_t mode = 0;
+  std::uint64_t size = 0;
+  std::string target{};
+  std::string owner{};  // empty: whoever the agent runs as
+  std::string group{};
+  friend bool operator==(const PlannedEntry&, const PlannedEntry&) = default;
+};
+
+// One destination. In `folder`, which lies beside it and so on its file system, are <name>.tree, what is installed;
+// <name>.link, on its way; and <name>.aside, the folder or file that stood at the destination.
+struct PlannedTree {
+  std::string destination{};
+  std::string root{};                   // the allowed root that it is below
+  std::string folder{};                 // <parent>/.convergence-<deployment>
+  std::vector<PlannedEntry> entries{};  // by path, folders before what is in them
+  friend bool operator==(const PlannedTree&, const PlannedTree&) = default;
+};
+
+struct InstallPlan {
+  std::vector<PlannedTree> trees{};  // by destination
+  friend bool operator==(const InstallPlan&, const InstallPlan&) = default;
+};
+
+// Pure. A destination below another is merged into that one's tree.
+absl::StatusOr<InstallPlan> plan_install(const Manifest& manifest, const InstallRequest& request);
+
+// Copies the trees out of the unpacked archive, owners and modes and all, and touches no destination. Trees that are in
+// place as planned stay; others of the same names begin afresh.
+absl::Status stage_install(const InstallPlan& plan, const std::string& unpacked, const StopSignal& stop);
+
+// What stands at the destinations, before swap_in: {"trees": [{"destination", "was": "nothing" | "link" | "directory" |
+// "file", "target"}], "made": [folders on the way that are not there]}. To be asked before stage_install, which makes
+// those.
+absl::StatusOr<Json> describe_undo(const InstallPlan& plan);
+
+// Told before each step that changes something; what it returns other than OK ends the function there, as a kill would.
+using StepHook = std::function<absl::Status(std::string_view step)>;
+
+// Each destination becomes a link to its tree, in one rename each. A folder or file that stands there changes places
+// with the link and is kept as it is. Done again after an end at any point, it goes on.
+absl::Status swap_in(const InstallPlan& plan, const StepHook& hook = {});
+
+// Puts back what `undo` says, from any point of swap_in and of its own. Kind "conflict", and nothing is touched there,
+// where by now stands what neither of them put there.
+absl::Status swap_back(const InstallPlan& plan, const Json& undo, const StepHook& hook = {});
+
+// Takes away the trees that no destination links to any more, and the folders that were made for them and are empty.
+// Whatever was kept aside stays.
+absl::Status discard_staged(const InstallPlan& plan, const Json& undo);
+
+// OK: the destinations link to their trees, and these have all entries with their type, size, mode and target. Kind
+// "validate" names the first difference.
+absl::Status installed_as_planned(const InstallPlan& plan);
+
+// Removes what is at `path`, strictly below `root`: it and all below it, never what a link leads to or what is mounted
+// there. Gone already is good.
+absl::Status remove_tree(const std::string& path, const std::string& root);
 
 }  // namespace convergence
 
