@@ -70,6 +70,7 @@ int run_pull(const Arguments& arguments, Output& output);
 int run_split(const Arguments& arguments, Output& output);
 int run_undo(const Arguments& arguments, Output& output);
 int run_rollout(const Arguments& arguments, Output& output);
+int run_agent(const Arguments& arguments, Output& output);
 int run_dev(const Arguments& arguments, Output& output);
 
 // Set by SIGINT and SIGTERM; commands that go on for ever look at it.

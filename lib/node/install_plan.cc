@@ -23,10 +23,11 @@ absl::Status refuse_plan(std::string_view what, std::string_view problem) {
   return make_error(ErrorKind::kValidate, fmt::format("install: {}: {}", printable_utf8(what), problem));
 }
 
+// As deployment_key() makes them, and ids of others.
 bool is_safe_name(std::string_view name) {
   return !name.empty() && name.size() <= 128 && std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-           c == '-';
+           c == '-' || c == '@' || c == '+' || c == '%';
   });
 }
 
@@ -34,7 +35,7 @@ absl::Status check_request(const InstallRequest& request) {
   if (!is_safe_name(request.deployment)) {
     return make_error(ErrorKind::kUsage,
                       fmt::format("install: deployment: \"{}\" cannot be part of a file's name; use letters, digits, "
-                                  "dots, underscores and hyphens",
+                                  "dots and any of _-@+%",
                                   printable_utf8(request.deployment)));
   }
   if (!is_normal_absolute(request.own_folder)) {

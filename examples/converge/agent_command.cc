@@ -1,0 +1,111 @@
+#include <fmt/format.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "command.h"
+#include "convergence/agent_driver.h"
+#include "convergence/codec.h"
+#include "convergence/error.h"
+#include "convergence/linux_hands.h"
+
+namespace cli {
+
+using namespace convergence;  // NOLINT: a program's own source
+
+namespace {
+
+constexpr auto kLook = std::chrono::seconds(1);  // how long a signal may go unnoticed
+
+// Says what an agent does, in a line for each stage and each end.
+class Teller {
+ public:
+  explicit Teller(Output& output) : output_(output) {}
+
+  void tell(const AgentStep& step) {
+    for (const AgentEffect& effect : step.effects) {
+      if (const auto* report = std::get_if<ReportNode>(&effect)) tell(*report);
+    }
+    for (const auto& [id, parked] : step.state.parked) {
+      const std::string line = fmt::format("{}: waits: {}", id, parked.why);
+      if (line != last_wait_) output_.say(line);
+      last_wait_ = line;
+    }
+  }
+
+ private:
+  void tell(const ReportNode& report) {
+    if (output_.json()) {
+      Json json;
+      json.set("service", report.service_id)
+          .set("version", report.version)
+          .set("deployment", report.deployment)
+          .set("stage", to_string(report.stage))
+          .set("finished", report.finished)
+          .set("succeeded", report.succeeded)
+          .set("why", report.why);
+      output_.document(json);
+      return;
+    }
+    if (!report.finished) {
+      output_.say(fmt::format("{} {}: {}", report.service_id, report.version, to_string(report.stage)));
+    } else if (report.succeeded) {
+      output_.say(fmt::format("{} {}: done", report.service_id, report.version));
+    } else {
+      output_.say(fmt::format("{} {}: failed: {}", report.service_id, report.version, report.why));
+    }
+  }
+
+  Output& output_;
+  std::string last_wait_;
+};
+
+absl::StatusOr<LinuxHandsOptions> hands_options(const Arguments& arguments) {
+  LinuxHandsOptions options;
+  options.folder = arguments.get("folder", "/var/lib/convergence");
+  if (std::vector<std::string> roots = arguments.all("allow-root"); !roots.empty())
+    options.allowed_roots = std::move(roots);
+  const absl::StatusOr<std::optional<long>> free = integer_flag(arguments, "min-free-mb", 0, 1'000'000'000);
+  if (!free.ok()) return free.status();
+  if (*free) options.min_free_disk = static_cast<std::uint64_t>(**free) * 1'000'000;
+  return options;
+}
+
+}  // namespace
+
+int run_agent(const Arguments& arguments, Output& output) {
+  AgentOptions options;
+  options.role = arguments.get("role");
+  if (options.role.empty()) {
+    return output.fail(make_error(ErrorKind::kUsage, "converge agent: needs -role: the role of this node"), kBadInput);
+  }
+  const absl::StatusOr<LinuxHandsOptions> hands_are = hands_options(arguments);
+  if (!hands_are.ok()) return output.fail(hands_are.status(), kBadInput);
+  absl::StatusOr<Session> session = connect(arguments);
+  if (!session.ok()) return output.fail(session.status());
+  absl::StatusOr<AgentMemory> memory = read_agent_memory(hands_are->folder);
+  if (!memory.ok()) return output.fail(memory.status());
+  absl::StatusOr<std::unique_ptr<NodeHands>> hands = new_linux_hands(*session->executor, *hands_are);
+  if (!hands.ok()) return output.fail(hands.status());
+
+  Teller teller(output);
+  options.prefix = session->prefix;
+  options.config.owner = session->prefix;
+  options.environment = arguments.get("environment");
+  options.instance = arguments.get("instance");
+  options.on_step = [&](const AgentStep& step) { teller.tell(step); };
+  AgentDriver driver(*session->client, **hands, *std::move(memory), options);
+  bool ended = false;
+  absl::Status status;
+  driver.run([&](absl::Status result) {
+    ended = true;
+    status = std::move(result);
+  });
+  catch_stop_signals();
+  while (!ended && !stop_requested()) session->executor->poll(kLook);
+  driver.stop();
+  return status.ok() ? kDone : output.fail(status);
+}
+
+}  // namespace cli

@@ -1,0 +1,45 @@
+#ifndef CONVERGENCE_LINUX_HANDS_H_
+#define CONVERGENCE_LINUX_HANDS_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "convergence/agent_driver.h"
+#include "convergence/executor.h"
+#include "convergence/node_files.h"
+#include "convergence/node_process.h"
+#include "convergence/node_state.h"
+
+namespace convergence {
+
+// The hands of an agent on Linux: packages fetched, unpacked, checked, put in place and taken back, and their programs
+// run. In the library convergence::node.
+
+struct LinuxHandsOptions {
+  // The agent's own, absolute: agent.json (its memory), cache/, deployments/<service id>/<deployment>/{archive, logs}.
+  std::string folder{};
+  std::vector<std::string> allowed_roots = {"/opt", "/srv"};  // below which packages may put files
+  std::uint64_t min_free_disk = 2'000'000'000;                // bytes that stay free whatever a release asks for
+  UnpackLimits unpack{};
+  HttpOptions http{};
+  LogOptions log{};
+  ProcessLimits limits{};  // of hooks
+  Duration grace = std::chrono::seconds(10);
+  std::string spawn_helper{};                                                         // ProcessSpec::helper
+  std::string path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";  // PATH of hooks
+  std::string owning_cluster{};                                                       // in Sensu files
+  std::map<std::string, std::string> tags{};
+};
+
+// Takes the folder, which it makes: kind "conflict" while another process has it.
+absl::StatusOr<std::unique_ptr<NodeHands>> new_linux_hands(Executor& executor, LinuxHandsOptions options);
+// What the last process remembered there; empty for none, "decode" for what cannot be read: nothing is guessed.
+absl::StatusOr<AgentMemory> read_agent_memory(const std::string& folder);
+
+}  // namespace convergence
+
+#endif  // CONVERGENCE_LINUX_HANDS_H_
