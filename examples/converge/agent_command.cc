@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <utility>
@@ -69,6 +70,16 @@ absl::StatusOr<LinuxHandsOptions> hands_options(const Arguments& arguments) {
   const absl::StatusOr<std::optional<long>> free = integer_flag(arguments, "min-free-mb", 0, 1'000'000'000);
   if (!free.ok()) return free.status();
   if (*free) options.min_free_disk = static_cast<std::uint64_t>(**free) * 1'000'000;
+  const auto variable = [](const char* name) {
+    const char* value = std::getenv(name);
+    return std::string(value ? value : "");
+  };
+  S3Options& s3 = options.http.s3;
+  s3.access_key = variable("AWS_ACCESS_KEY_ID");
+  s3.secret_key = variable("AWS_SECRET_ACCESS_KEY");
+  s3.session_token = variable("AWS_SESSION_TOKEN");
+  if (std::string region = variable("AWS_REGION"); !region.empty()) s3.region = std::move(region);
+  s3.endpoint = arguments.get("s3-endpoint");
   return options;
 }
 

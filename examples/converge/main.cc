@@ -102,6 +102,8 @@ const std::vector<Command>& commands() {
         {"instance", true, "name of this node in reports (default its name in Consul)"},
         {"folder", true, "the agent's own folder (default /var/lib/convergence)"},
         {"allow-root", true, "folder below which packages may put files (default /opt and /srv)", true},
+        {"s3-endpoint", true,
+         "http(s)://host:port of another object store than Amazon's; keys come from AWS_* variables"},
         {"min-free-mb", true, "megabytes of disk that stay free (default 2000)"}},
        run_agent},
       {"dev",

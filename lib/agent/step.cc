@@ -458,7 +458,7 @@ class Turn {
     report.version = task.next.release.version;
     report.finished = finished;
     report.succeeded = finished && task.failure.empty();
-    report.stage = task.stage;
+    report.stage = finished && !task.failure.empty() ? task.failed_stage : task.stage;
     report.attempts = task.attempt;
     report.started = task.started;
     if (finished) report.ended = at_;

@@ -38,8 +38,8 @@ std::string refusal(const Standing& standing, const Strategy& strategy, const st
   std::int32_t used = static_cast<std::int32_t>(holders.size());
   std::int32_t slots = slots_of(strategy, standing.fleet);
   auto own = std::ranges::find(standing.fleet.nodes, self, &FleetNode::name);
-  if (own != standing.fleet.nodes.end() && !passes(*own)) {
-    // What is down already makes nothing worse; one at a time it still is.
+  if (own == standing.fleet.nodes.end() || !passes(*own)) {
+    // What is down already, or not even registered, makes nothing worse; one at a time it still is.
     slots = std::max(slots, 1);
   } else {
     for (const FleetNode& node : standing.fleet.nodes) {

@@ -1,0 +1,261 @@
+"""converge agent on a real Consul: packages installed, upgraded, put back and taken up again, as root may see them."""
+
+import contextlib
+import functools
+import hashlib
+import http.server
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+import zipfile
+
+from harness import ConsulServer, PROGRAMS, clean_environment, main
+
+_PATIENCE_S = 60
+
+_APPSPEC = """version: 0.0
+os: linux
+files:
+  - source: app
+    destination: {roots}/shop
+hooks:
+  ApplicationStop:
+    - location: hooks/stop.sh
+  ApplicationStart:
+    - location: hooks/start.sh
+      timeout: 30
+  ValidateService:
+    - location: hooks/validate.sh
+"""
+_CHECKS = """consul_healthchecks:
+  page:
+    type: http
+    name: page
+    url: http://127.0.0.1:${PORT}/version
+    interval: 1s
+"""
+_START = """#!/bin/sh
+cd {roots}/shop && /usr/bin/python3 -m http.server "$EM_SERVICE_PORT" --bind 127.0.0.1 >/dev/null 2>&1 &
+echo $! >{roots}/pid
+echo "started $EM_SERVICE_VERSION of $APPLICATION_ID"
+"""
+_STOP = """#!/bin/sh
+pid=$(cat {roots}/pid) && kill "$pid"
+while kill -0 "$pid" 2>/dev/null; do sleep 0.02; done
+{slow}
+"""
+_GOOD = """#!/bin/sh
+tries=0
+until /usr/bin/python3 -c "import urllib.request as u; u.urlopen('http://127.0.0.1:$EM_SERVICE_PORT/version')" 2>/dev/null
+do tries=$((tries + 1)); [ $tries -lt 100 ] || exit 1; sleep 0.1; done
+"""
+_BAD = "#!/bin/sh\necho 'this one is broken'\nexit 7\n"
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class AgentCase(unittest.TestCase):
+    def setUp(self):
+        meta = {"role": "web", "environment": "pr1"}
+        self.consul = self.enterContext(ConsulServer(extra_config={"node_meta": meta}))
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.roots = self.folder / "opt"
+        self.roots.mkdir()
+        self.port = free_port()
+        self.addCleanup(self.end_app)
+        self.processes = 0
+
+    def end_app(self):
+        with contextlib.suppress(OSError, ValueError):
+            os.kill(int((self.roots / "pid").read_text()), signal.SIGKILL)
+
+    def package(self, version, validate=_GOOD, slow=""):
+        path = self.folder / f"shop-{version}.zip"
+        files = {"appspec.yml": _APPSPEC, "healthchecks/consul/healthchecks.yml": _CHECKS, "app/version": version,
+                 "hooks/start.sh": _START, "hooks/stop.sh": _STOP, "hooks/validate.sh": validate}
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, text in files.items():
+                text = text.replace("{roots}", str(self.roots)).replace("{slow}", slow)
+                archive.writestr(name, text)
+        return path
+
+    def want(self, version, path, generation):
+        answer = self.consul.request("GET", "/v1/kv/convergence/desired/web/shop/none?raw")
+        before = json.loads(answer.body) if answer.status == 200 else {}
+        document = {
+            "name": "shop", "version": version, "port": self.port, "generation": generation,
+            "package": {"source": f"file://{path}", "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+                        "size": path.stat().st_size},
+            "strategy": {"health_deadline": "20s"},
+        }
+        if "last_good" in before:
+            document["last_good"] = before["last_good"]
+        self.put("/v1/kv/convergence/desired/web/shop/none", document)
+
+    def put(self, path, document):
+        body = document if isinstance(document, bytes) else json.dumps(document).encode()
+        self.assertEqual(self.consul.request("PUT", path, body).status, 200)
+
+    def get(self, path):
+        answer = self.consul.request("GET", path)
+        return json.loads(answer.body) if answer.status == 200 else None
+
+    @contextlib.contextmanager
+    def agent(self, *words, **environment):
+        """A running agent; its lines are in self.lines()."""
+        self.processes += 1
+        self.log = self.folder / f"agent-{self.processes}.log"
+        command = [PROGRAMS.converge, "agent", "-role", "web", "-folder", str(self.folder / "state"), "-allow-root",
+                   str(self.roots), "-min-free-mb", "1", *words]
+        with open(self.log, "wb") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log,
+                                       env=clean_environment(**self.consul.environment(), **environment))
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    def lines(self):
+        return self.log.read_text().splitlines()
+
+    def wait(self, what, reached):
+        """Until reached() is true; what the agent said is the message when it never is."""
+        end = time.monotonic() + _PATIENCE_S
+        while not reached():
+            self.assertLess(time.monotonic(), end, f"{what}\n" + "\n".join(self.lines()))
+            time.sleep(0.05)
+
+    def wait_line(self, line):
+        self.wait(line, lambda: line in self.lines())
+
+    def instances(self, service="shop"):
+        """[(version, {check: status})] of the catalog; the node's own check apart."""
+        rows = self.get(f"/v1/health/service/{service}")
+        return [(row["Service"]["Meta"]["version"],
+                 {check["CheckID"]: check["Status"] for check in row["Checks"] if check["CheckID"] != "serfHealth"})
+                for row in rows]
+
+    def installed(self):
+        return (self.roots / "shop" / "version").read_text()
+
+    def phase(self):
+        return self.get("/v1/kv/convergence/desired/web/shop/none?raw")["progress"]
+
+
+class OwnDocuments(AgentCase):
+    def test_install_upgrade_and_put_back(self):
+        passing = {"shop:page": "passing"}
+        self.want("1.0", self.package("1.0"), 1)
+        with self.agent():
+            self.wait_line("shop 1.0: done")
+            self.wait("good", lambda: self.phase()["phase"] == "done")
+            self.assertEqual((self.installed(), self.instances()), ("1.0", [("1.0", passing)]))
+
+            self.want("2.0", self.package("2.0"), 2)
+            self.wait_line("shop 2.0: done")
+            self.wait("good", lambda: self.phase()["phase"] == "done")
+            self.assertEqual((self.installed(), self.instances()), ("2.0", [("2.0", passing)]))
+
+            # W-A9: what is broken is put back, told, and not tried again.
+            self.want("3.0", self.package("3.0", validate=_BAD), 3)
+            failed = "validate-service: hooks/validate.sh: exit status 7"
+            self.wait_line(f"shop 3.0: failed: {failed}")
+            self.wait("taken back", lambda: self.phase()["phase"] == "reverted")
+            self.assertEqual((self.installed(), self.instances()), ("2.0", [("2.0", passing)]))
+            node = self.get("/v1/agent/self")["Config"]["NodeName"]
+            self.assertEqual(self.phase()["why"], f"{node}: {failed}")
+            report = self.get(f"/v1/kv/convergence/deployments/3.0@3/nodes/{node}?raw")
+            self.assertEqual((report["Status"], report["LastCompletedStage"], report["Reason"]),
+                             ("Failed", "validate-service", failed))
+            self.assertIn("this one is broken", report["LogTail"])
+
+            # P-L: taken out of the catalog by somebody, it comes back with the next change that the agent hears of.
+            self.put("/v1/agent/service/deregister/shop", b"")
+            self.want("2.0", self.folder / "shop-2.0.zip", 4)
+            self.wait("registered", lambda: self.instances() == [("2.0", passing)])
+
+    def test_a_damaged_package_is_refused_before_anything_stops(self):
+        self.want("1.0", self.package("1.0"), 1)
+        with self.agent():
+            self.wait_line("shop 1.0: done")
+            self.wait("good", lambda: self.phase()["phase"] == "done")
+            pid = (self.roots / "pid").read_text()
+            # Bytes lost as by a conversion of line ends (environment-manager.md 6.1).
+            path = self.package("2.0")
+            path.write_bytes(path.read_bytes().replace(b"\x00\x00\x08", b"\x00\x08", 3)[:-9])
+            self.want("2.0", path, 2)
+            self.wait("failed", lambda: any(line.startswith("shop 2.0: failed: unpack:") for line in self.lines()))
+            self.assertEqual(((self.roots / "pid").read_text(), self.installed()), (pid, "1.0"))
+            self.assertNotIn("shop 2.0: stop", self.lines())
+
+    def test_killed_in_the_middle_the_next_process_goes_on(self):
+        # W-A7, P-M: the stop hook of 1.0 takes its time, and the agent dies while it runs.
+        self.want("1.0", self.package("1.0", slow="sleep 3"), 1)
+        with self.agent():
+            self.wait_line("shop 1.0: done")
+            self.wait("good", lambda: self.phase()["phase"] == "done")
+        self.want("2.0", self.package("2.0"), 2)
+        with self.agent() as process:
+            self.wait_line("shop 2.0: stop")
+            process.kill()
+            process.wait()
+        with self.agent():
+            self.wait_line("shop 2.0: done")
+            self.wait("good", lambda: self.phase()["phase"] == "done")
+        self.assertEqual((self.installed(), self.instances()), ("2.0", [("2.0", {"shop:page": "passing"})]))
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+class EnvironmentManager(AgentCase):
+    def test_a_node_converges_from_environment_managers_own_keys(self):
+        """environment-manager.md 1.7: K1, K2 and K3 as their deployment writes them; packages from an object store."""
+        store = self.folder / "store"
+        (store / "tl-deployment" / "pr1" / "shop").mkdir(parents=True)
+        self.package("1.2.3").rename(store / "tl-deployment" / "pr1" / "shop" / "shop-1.2.3.zip")
+        handler = functools.partial(Quiet, directory=str(store))
+        server = self.enterContext(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.shutdown)
+        version = "/v1/kv/environments/pr1/services/shop/1.2.3"
+        with self.agent("-environment", "pr1", "-instance", "i-1", "-s3-endpoint",
+                        f"http://127.0.0.1:{server.server_port}"):
+            # W-A4: the pointer first, and what it points to later, as their parallel writes may have it.
+            self.put("/v1/kv/environments/pr1/roles/web/services/shop/none",
+                     {"Name": "shop", "Version": "1.2.3", "Slice": "none", "DeploymentId": "d-1", "InstanceIds": [],
+                      "Action": "Install"})
+            self.put(f"{version}/definition",
+                     {"Service": {"Name": "pr1-shop", "ID": "pr1-shop", "Address": "",
+                                  "Ports": {"blue": self.port, "green": 0},
+                                  "Tags": ["environment_type:Prod", "environment:pr1", "version:1.2.3"]}})
+            self.put(f"{version}/installation",
+                     {"PackageBucket": "tl-deployment", "PackageKey": "pr1/shop/shop-1.2.3.zip", "InstallationTimeout": 20})
+            self.wait("report", lambda: (self.get("/v1/kv/deployments/d-1/nodes/i-1?raw") or {}).get("Status") == "Success")
+            report = self.get("/v1/kv/deployments/d-1/nodes/i-1?raw")
+            self.assertEqual((report["Cause"], report["LastCompletedStage"], report["NumberOfAttempts"]),
+                             ("Deployment", "Complete", 1))
+            service = self.get("/v1/agent/services")["pr1-shop"]
+            self.assertEqual((service["Service"], service["Port"]), ("pr1-shop", self.port))
+            self.assertEqual(sorted(service["Tags"]),
+                             ["deployment_id:d-1", "environment:pr1", "environment_type:Prod", "server_role:web",
+                              "slice:none", "version:1.2.3"])
+            self.assertEqual(self.instances("pr1-shop"), [("1.2.3", {"pr1-shop:page": "passing"})])
+
+
+if __name__ == "__main__":
+    main()
