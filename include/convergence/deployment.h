@@ -56,7 +56,7 @@ absl::StatusOr<ServiceFleet> fleet_of(const DesiredService& service, const Catal
 // last good release learned, a failure taken back. Any agent may write the answer, by compare-and-set on the index of
 // the document that it was decided on; a lost race is no error.
 // A fleet where nothing passes and no release is known to be good has nothing to lose: it is installed everywhere at
-// once. Lost nodes are waited for by nobody; a fleet of none is satisfied.
+// once. Lost nodes are waited for by nobody; a fleet without others stays as it is.
 std::optional<DesiredService> advance(const DesiredService& service, const ServiceFleet& fleet, Time now);
 
 // How many nodes may take their running instance down at once: max_unavailable, less what min_healthy keeps. Those that

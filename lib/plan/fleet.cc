@@ -138,6 +138,9 @@ absl::StatusOr<ServiceFleet> fleet_of(const DesiredService& service, const Catal
 
 std::optional<DesiredService> advance(const DesiredService& service, const ServiceFleet& fleet, Time now) {
   if (service.action != DesiredAction::kInstall || service.generation == 0) return std::nullopt;
+  // Nobody to wait for, and nobody who could show that the release is good: whoever reads this sees the catalog before
+  // its own node is in it.
+  if (std::ranges::all_of(fleet.nodes, &FleetNode::lost)) return std::nullopt;
   if (!knows_release(service)) return with(service, begin(service, fleet, now));
   const FleetProgress& progress = service.progress;
   if (progress.phase == FleetPhase::kDone || progress.phase == FleetPhase::kReverted) return std::nullopt;

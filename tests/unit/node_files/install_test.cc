@@ -151,7 +151,8 @@ TEST_CASE(
       {
         const InstallWorld on(before);
         REQUIRE_OK(on.stage());
-        CHECK(swap_in(on.plan, killed_at(at, killed)).ok() == !killed);
+        const bool went_on = swap_in(on.plan, killed_at(at, killed)).ok();
+        CHECK(went_on == !killed);
         REQUIRE_OK(swap_in(on.plan));
         CHECK(test::tree_of(on.root()) == whole);
         REQUIRE_OK(installed_as_planned(on.plan));
@@ -162,8 +163,10 @@ TEST_CASE(
         const InstallWorld back(before);
         REQUIRE_OK(back.stage());
         bool ignored = false;
-        CHECK(swap_in(back.plan, killed_at(at, ignored)).ok() == !killed);
-        CHECK(swap_back(back.plan, back.undo, killed_at(back_at, killed_back)).ok() == !killed_back);
+        const bool went_on = swap_in(back.plan, killed_at(at, ignored)).ok();
+        CHECK(went_on == !killed);
+        const bool came_back = swap_back(back.plan, back.undo, killed_at(back_at, killed_back)).ok();
+        CHECK(came_back == !killed_back);
         REQUIRE_OK(swap_back(back.plan, back.undo));
         REQUIRE_OK(discard_staged(back.plan, back.undo));
         CHECK(test::tree_of(back.root()) == old);
@@ -183,7 +186,8 @@ TEST_CASE("killed in the middle of swap_back, swap_in can still go forward") {
       REQUIRE_OK(world.stage());
       REQUIRE_OK(swap_in(world.plan));
       const Files whole = test::tree_of(world.root());
-      CHECK(swap_back(world.plan, world.undo, killed_at(at, killed)).ok() == !killed);
+      const bool went_on = swap_back(world.plan, world.undo, killed_at(at, killed)).ok();
+      CHECK(went_on == !killed);
       REQUIRE_OK(swap_in(world.plan));
       CHECK(test::tree_of(world.root()) == whole);
     }
