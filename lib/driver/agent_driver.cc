@@ -18,7 +18,7 @@
 namespace convergence {
 namespace {
 
-using EventBody = decltype(AgentEvent::body);
+using AgentEventBody = decltype(AgentEvent::body);
 
 constexpr Duration kReadAgain = std::chrono::seconds(2);  // after a read of Consul that failed
 
@@ -43,7 +43,7 @@ struct AgentDriver::Impl : std::enable_shared_from_this<AgentDriver::Impl> {
 
   void begin();
   void begin_as(const Node& node);
-  void send(EventBody body);
+  void send(AgentEventBody body);
   void pump();
   void take(const AgentEvent& event);
   bool probe(std::string_view point) const {
@@ -137,7 +137,7 @@ void AgentDriver::Impl::end(absl::Status status) {
 
 // ---- events ------------------------------------------------------------------------------------------------------
 
-void AgentDriver::Impl::send(EventBody body) {
+void AgentDriver::Impl::send(AgentEventBody body) {
   if (gone) return;
   events.push_back({executor.now(), std::move(body)});
   pump();
