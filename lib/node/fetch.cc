@@ -34,7 +34,8 @@ struct Fetch {
   std::string partial_path;
   Descriptor partial_folder;
   Descriptor whole_folder;
-  Descriptor file;  // the partial one, locked
+  Descriptor file;       // the partial one, locked
+  bool resumed = false;  // it holds bytes of more than one answer, or some from before
 };
 
 absl::Status wrong(const Fetch& fetch, std::string_view what, std::string_view wanted, std::string_view found) {
@@ -111,6 +112,7 @@ absl::Status fetch_file(const Fetch& fetch) {
     return make_error(ErrorKind::kValidate, fmt::format("{}: it is no regular file; name one", fetch.label));
   }
   const auto total = static_cast<std::uint64_t>(info.st_size);
+  CVG_RETURN_IF_ERROR(check_size_so_far(fetch, total));
   std::vector<char> buffer(std::size_t{1} << 17);
   std::uint64_t done = 0;
   while (!fetch.stop.is_set()) {
@@ -125,7 +127,7 @@ absl::Status fetch_file(const Fetch& fetch) {
 }
 
 // One request for what is missing yet.
-absl::Status fetch_rest(const Fetch& fetch, const HttpCall& whole) {
+absl::Status fetch_rest(Fetch& fetch, const HttpCall& whole) {
   if (fetch.digest.empty()) CVG_RETURN_IF_ERROR(begin_again(fetch));
   CVG_ASSIGN_OR_RETURN(std::uint64_t done, size_of(fetch));
   if (fetch.package.size > 0 && done == fetch.package.size) return absl::OkStatus();
@@ -140,6 +142,7 @@ absl::Status fetch_rest(const Fetch& fetch, const HttpCall& whole) {
   HttpSink sink;
   sink.begin = [&](const HttpBodyStart& start) -> absl::Status {
     total = start.total;
+    if (start.partial) fetch.resumed = true;
     if (!start.partial && done > 0) {  // a server without ranges sends all
       CVG_RETURN_IF_ERROR(begin_again(fetch));
       done = 0;
@@ -181,7 +184,7 @@ absl::StatusOr<HttpCall> call_of(const Fetch& fetch) {
                     fmt::format("{}: of no known kind; give a file://, http(s):// or s3:// address", fetch.label));
 }
 
-absl::Status fetch_bytes(const Fetch& fetch) {
+absl::Status fetch_bytes(Fetch& fetch) {
   if (fetch.package.source.rfind("file://", 0) == 0) return fetch_file(fetch);
   CVG_ASSIGN_OR_RETURN(const HttpCall call, call_of(fetch));
   for (std::int32_t attempt = 1;; ++attempt) {
@@ -203,13 +206,15 @@ absl::StatusOr<std::string> check_whole(const Fetch& fetch) {
   return found;
 }
 
-absl::StatusOr<std::string> fetch_whole(const Fetch& fetch) {
+absl::StatusOr<std::string> fetch_whole(Fetch& fetch) {
   CVG_ASSIGN_OR_RETURN(const std::uint64_t before, size_of(fetch));
+  fetch.resumed = before > 0;
   absl::Status status = fetch_bytes(fetch);
   absl::StatusOr<std::string> digest = status.ok() ? check_whole(fetch) : status;
-  const bool resumed = before > 0 && !fetch.digest.empty();
-  if (digest.ok() || !resumed || error_kind(digest.status()) != ErrorKind::kValidate) return digest;
-  // What was here from before need not be of this package: once more, all of it.
+  const bool joined = fetch.resumed && !fetch.digest.empty();
+  if (digest.ok() || !joined || error_kind(digest.status()) != ErrorKind::kValidate) return digest;
+  // Its parts need not be of one package: what was here from before, or what came before the connection broke from a
+  // server where it was just being replaced. Once more, all of it.
   CVG_RETURN_IF_ERROR(begin_again(fetch));
   CVG_RETURN_IF_ERROR(fetch_bytes(fetch));
   return check_whole(fetch);
@@ -284,7 +289,8 @@ absl::StatusOr<std::string> wanted_digest(const Package& package, std::string_vi
 
 absl::StatusOr<FetchedPackage> fetch_package(const Package& package, const FetchOptions& options,
                                              const FetchProgress& progress, const StopSignal& stop) {
-  Fetch fetch{package, options, progress, stop, "fetching " + shown_source(package.source), {}, {}, {}, {}, {}, {}};
+  Fetch fetch{package, options, progress, stop, "fetching " + shown_source(package.source), {}, {}, {},
+              {},      {},      {},       false};
   CVG_RETURN_IF_ERROR(check_http_options(options.http));
   if (options.cache.empty()) return make_error(ErrorKind::kUsage, "fetch: cache: empty; name a folder");
   if (find_unprintable(package.source) != std::string_view::npos) {

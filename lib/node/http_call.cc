@@ -201,12 +201,36 @@ class Exchange {
   }
   static std::size_t on_read(char* data, std::size_t size, std::size_t count, void* self) noexcept {
     auto* exchange = static_cast<Exchange*>(self);
-    const ssize_t got = read(exchange->call_.upload, data, size * count);
-    return got < 0 ? CURL_READFUNC_ABORT : static_cast<std::size_t>(got);
+    try {
+      return exchange->give(data, size * count);
+    } catch (const std::bad_alloc&) {
+      return CURL_READFUNC_ABORT;
+    }
   }
   static int on_seek(void* self, curl_off_t offset, int origin) noexcept {
-    const bool good = lseek(static_cast<Exchange*>(self)->call_.upload, offset, origin) >= 0;
-    return good ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
+    auto* exchange = static_cast<Exchange*>(self);
+    const off_t at = lseek(exchange->call_.upload, offset, origin);
+    if (at >= 0) exchange->sent_ = static_cast<std::uint64_t>(at);
+    return at >= 0 ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
+  }
+
+  // libcurl takes an early end for the end, and then waits for a server that waits for the rest.
+  std::size_t give(char* data, std::size_t size) {
+    const std::uint64_t left = call_.upload_size - std::min(sent_, call_.upload_size);
+    if (left == 0) return 0;
+    const absl::StatusOr<std::size_t> got =
+        read_some(call_.upload, data, static_cast<std::size_t>(std::min<std::uint64_t>(size, left)), call_.label);
+    if (!got.ok()) {
+      failure_ = got.status();
+    } else if (*got == 0) {
+      failure_ = make_error(
+          ErrorKind::kConflict,
+          fmt::format("{}: it became shorter while it was sent; ship it once nobody writes to it", call_.label));
+    } else {
+      sent_ += *got;
+      return *got;
+    }
+    return CURL_READFUNC_ABORT;
   }
 
   void take_header(std::string_view line) {
@@ -229,6 +253,11 @@ class Exchange {
     curl_easy_getinfo(easy_, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     start.total = length > 0 ? static_cast<std::uint64_t>(length) : 0;
     if (status() == 206) {
+      if (range_.empty()) {
+        return make_error(ErrorKind::kProtocol,
+                          fmt::format("{}: asked for all of it the server sends a part, \"{}\"; see what serves there",
+                                      call_.label, printable_utf8(content_range_)));
+      }
       if (content_range_.substr(0, 6 + range_.size()) != "bytes " + range_) {
         return make_error(ErrorKind::kProtocol,
                           fmt::format("{}: asked for bytes {} the server sends \"{}\"; see what serves there",
@@ -292,10 +321,10 @@ class Exchange {
         remedy = "try later, or allow more time";
         break;
       case CURLE_URL_MALFORMAT:
-      case CURLE_UNSUPPORTED_PROTOCOL:
         kind = ErrorKind::kValidate;
         remedy = "correct the address";
         break;
+      case CURLE_UNSUPPORTED_PROTOCOL:  // ours is http(s): the answer is no HTTP, or leads to something else
       case CURLE_WEIRD_SERVER_REPLY:
       case CURLE_TOO_MANY_REDIRECTS:
         kind = ErrorKind::kProtocol;
@@ -331,6 +360,7 @@ class Exchange {
   std::string signing_;
   std::string content_range_;
   std::string error_body_;
+  std::uint64_t sent_ = 0;
   absl::Status failure_;
   bool begun_ = false;
   std::array<char, CURL_ERROR_SIZE> text_{};

@@ -138,6 +138,16 @@ TEST_CASE("file:// is copied, with escapes in its path") {
   CHECK_ERROR(place.fetch({"file:///a/../b", "", 0}), ErrorKind::kValidate, "no absolute path");
   CHECK_ERROR(place.fetch({"ftp://a/b", "", 0}), ErrorKind::kValidate, "of no known kind");
   CHECK_ERROR(place.fetch({"file:///a", "12", 0}), ErrorKind::kValidate, "is no SHA-256");
+
+  // Too much of it is found before anything is copied.
+  std::filesystem::resize_file(place.folder.path("a b.zip"), 1 << 20);
+  place.options.max_size = (1 << 20) - 1;
+  bool copied = false;
+  const std::string source = "file://" + place.folder.path("a b.zip");
+  const FetchProgress progress = [&](std::uint64_t, std::uint64_t) { copied = true; };
+  CHECK_ERROR(place.fetch({source, "", 0}, progress), ErrorKind::kTooLarge, "more than the 1048575 bytes");
+  CHECK_ERROR(place.fetch({source, "", 200'000}, progress), ErrorKind::kValidate, "has to be 200000;");
+  CHECK_FALSE(copied);
 }
 
 TEST_CASE("a transfer that breaks off is gone on with, in the same call and in the next") {
@@ -178,6 +188,34 @@ TEST_CASE("a server without ranges sends all again; one that sends other bytes t
   other.leave_partial("what was here");
   HttpTestServer wrong([](const Received&) { return http_answer(206, "abc", "Content-Range: bytes 5-7/8\r\n"); });
   CHECK_ERROR(other.fetch({url_of(wrong), kDigest, 0}), ErrorKind::kProtocol, "asked for bytes 13-");
+}
+
+TEST_CASE("a part nobody asked for is no package") {
+  FetchPlace place;
+  HttpTestServer server([](const Received&) { return http_answer(206, "abc", "Content-Range: bytes 5-7/8\r\n"); });
+  CHECK_ERROR(place.fetch({url_of(server), "", 0}), ErrorKind::kProtocol,
+              "asked for all of it the server sends a part");
+  CHECK(place.files().empty());
+}
+
+TEST_CASE("parts of two packages, joined because one was replaced in between, are fetched once more from the start") {
+  FetchPlace place;
+  int answers = 0;
+  HttpTestServer server([&](const Received& request) {
+    Answer answer = with_ranges(request);
+    if (++answers == 1) {  // the older package, half of it
+      answer = http_answer(200, std::string(kBytes.size(), 'o'));
+      answer.bytes.resize(answer.bytes.size() / 2);
+      answer.close = true;
+    }
+    return answer;
+  });
+  REQUIRE_OK(place.fetch({url_of(server), kDigest, kBytes.size()}));
+  CHECK(test::read_file(place.whole()) == kBytes);
+  const auto received = server.received();
+  REQUIRE(received.size() == 3);
+  CHECK(received[1].header("range") != "");
+  CHECK(received[2].header("range").empty());
 }
 
 TEST_CASE("what was here from before and does not fit is fetched once more from the start, and only once") {
@@ -251,7 +289,7 @@ TEST_CASE("each answer of a server has its kind, and only what may pass is tried
   }
   FetchPlace place;
   HttpTestServer garbage([](const Received&) { return test::raw_answer("no HTTP"); });
-  CHECK_ERROR(place.fetch({url_of(garbage), kDigest, 0}), ErrorKind::kValidate, "");
+  CHECK_ERROR(place.fetch({url_of(garbage), kDigest, 0}), ErrorKind::kProtocol, "see what serves there");
   std::string gone;
   {
     gone = url_of(HttpTestServer([](const Received&) { return http_answer(200, ""); }));

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "convergence/node_files.h"
+#include "lib/node/descriptor.h"
 #include "lib/node/http_call.h"
 #include "tests/support/http_test_server.h"
 #include "tests/support/status_check.h"
@@ -201,6 +203,23 @@ TEST_CASE("what S3 refuses is told by its code alone, without keys, tokens and s
   wrong.s3.access_key = wrong.s3.secret_key = "";
   check(wrong, ErrorKind::kDenied, "403 AccessDenied");
   CHECK(s3.objects.size() == 1);
+}
+
+TEST_CASE("a file that becomes shorter while it is sent is told, and not waited for") {
+  const test::TemporaryDirectory folder;
+  const StopSignal stop;
+  HttpTestServer server([](const HttpTestServer::Received&) { return test::http_answer(200, ""); });
+  test::write_file(folder.path("run.log"), "line\n");
+  const Descriptor file(open(folder.path("run.log").c_str(), O_RDONLY | O_CLOEXEC));
+  HttpCall call;
+  call.label = "shipping run.log";
+  call.url = "http://" + server.address() + "/run.log";
+  call.upload = file.get();
+  call.upload_size = 50;
+  HttpOptions options;
+  options.stall_timeout = Duration{0};
+  CHECK_ERROR(http_call(call, options, {}, stop), ErrorKind::kConflict,
+              "shipping run.log: it became shorter while it was sent");
 }
 
 TEST_CASE("options and addresses of S3 that cannot be right are refused without being shown") {
