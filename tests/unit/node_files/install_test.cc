@@ -123,7 +123,8 @@ TEST_CASE("staging touches no destination; swapping shows the new files; swappin
   }
 }
 
-// Ends at the step of this number, as a kill would.
+// Ends at the step of this number, as a kill would. What it says of `killed` counts only in a later statement: which
+// side of a comparison comes first is the compiler's choice.
 StepHook killed_at(int number, bool& killed) {
   auto left = std::make_shared<int>(number);
   killed = false;
@@ -294,6 +295,60 @@ TEST_CASE("owners and modes are set where a permission says so") {
   unknown.plan.trees[2].entries[0].group = "no-such-group";
   CHECK_ERROR(unknown.stage(), ErrorKind::kNotFound, "there is no group \"no-such-group\" on this node");
   CHECK_FALSE(std::filesystem::exists(unknown.root() + "/.convergence-d-1"));  // the trees before it are gone too
+}
+
+TEST_CASE("an appspec's permissions with patterns arrive on the disk") {
+  if (geteuid() != 0) {
+    MESSAGE("skipped: setting owners needs root");
+    return;
+  }
+  const test::TemporaryDirectory folder;
+  const StopSignal stop;
+  const std::string web = folder.path("root/web");
+  std::filesystem::create_directory(folder.path("root"));
+  test::write_file(folder.path("package"), test::build_tar({{"bin/run.sh", "1", '0', 0644},
+                                                            {"bin/raw.sh", "1", '0', 0644},
+                                                            {"bin/notes", "1", '0', 0644},
+                                                            {"bin/link.sh", "run.sh", '2'},
+                                                            {"log/", "", '5', 0755},
+                                                            {"log/sub.sh/", "", '5', 0755}}));
+  const auto manifest = unpack_archive(folder.path("package"), folder.path("unpacked"), {}, stop);
+  REQUIRE_OK(manifest);
+  const auto plan = plan_install(*manifest, {{{"/", web}},
+                                             {{web, "*.sh", {"raw*"}, {"file"}, "12345", "54321", 0750},
+                                              {web + "/log", "**", {}, {"directory"}, "", "54321", 02770}},
+                                             {folder.path("root")},
+                                             folder.path("agent"),
+                                             "d-1"});
+  REQUIRE_OK(plan);
+  REQUIRE_OK(stage_install(*plan, folder.path("unpacked"), stop));
+  REQUIRE_OK(swap_in(*plan));
+  std::string found;
+  for (const char* name : {"bin/run.sh", "bin/raw.sh", "bin/notes", "bin", "log", "log/sub.sh"}) {
+    struct stat info {};
+    REQUIRE(lstat((web + "/" + name).c_str(), &info) == 0);
+    found += fmt::format("{} {}:{} {:o}\n", name, info.st_uid, info.st_gid, info.st_mode & 07777);
+  }
+  CHECK(found ==
+        "bin/run.sh 12345:54321 750\nbin/raw.sh 0:0 644\nbin/notes 0:0 644\nbin 0:0 755\n"
+        "log 0:54321 2770\nlog/sub.sh 0:54321 2770\n");
+  struct stat link {};
+  REQUIRE(lstat((web + "/bin/link.sh").c_str(), &link) == 0);
+  CHECK(link.st_uid == 0);
+  REQUIRE_OK(installed_as_planned(*plan));
+}
+
+TEST_CASE("what a killed staging left is begun afresh") {
+  const InstallWorld world("directory");
+  std::filesystem::create_directories(world.root() + "/.convergence-d-1/one.tree/stale");
+  test::write_file(world.root() + "/.convergence-d-1/one.tree/run", "half");
+  test::write_file(world.root() + "/.convergence-d-1/two.tree", "no folder");
+  REQUIRE_OK(world.stage());
+  REQUIRE_OK(swap_in(world.plan));
+  REQUIRE_OK(installed_as_planned(world.plan));
+  CHECK_FALSE(std::filesystem::exists(world.root() + "/one/stale"));
+  REQUIRE_OK(swap_back(world.plan, world.undo));
+  CHECK(test::read_file(world.root() + "/one/kept/file") == "old");
 }
 
 TEST_CASE("staging is stopped, and refuses files that are not as unpacked, leaving nothing") {
