@@ -34,7 +34,8 @@ TEST_CASE("a row of a health answer") {
   want.node = "node-00007";
   want.service = "svc-003";
   want.service_id = "svc-003-node-00007";
-  want.version = test::version_of(7, 3);
+  const std::string version = test::version_of(7, 3);  // rows are views
+  want.version = version;
   const std::string deployment =
       row_at(view, 0, id).deployment.data() ? std::string(row_at(view, 0, id).deployment) : "";
   want.deployment = deployment;
