@@ -1,10 +1,13 @@
 #include "convergence/linux_hands.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
+#include <sys/file.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -215,10 +218,33 @@ class StageRun {
   std::unique_ptr<DeploymentLog> log_;
 };
 
+// Held while it lives; the kernel lets it go when the process ends, however that is.
+class FolderLock {
+ public:
+  static absl::StatusOr<std::unique_ptr<FolderLock>> take(const std::string& folder) {
+    const std::string path = folder + "/lock";
+    auto lock = std::make_unique<FolderLock>(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (lock->descriptor_ < 0) {
+      return make_error(ErrorKind::kRefused, fmt::format("{}: {}", path, std::strerror(errno)));
+    }
+    if (flock(lock->descriptor_, LOCK_EX | LOCK_NB) == 0) return lock;
+    return make_error(ErrorKind::kConflict, fmt::format("agent folder {}: another agent has it", folder));
+  }
+  explicit FolderLock(int descriptor) : descriptor_(descriptor) {}
+  ~FolderLock() {
+    if (descriptor_ >= 0) close(descriptor_);
+  }
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  const int descriptor_;
+};
+
 class LinuxHands final : public NodeHands {
  public:
-  LinuxHands(Executor& executor, LinuxHandsOptions options)
-      : executor_(executor), options_(std::move(options)), worker_(executor) {}
+  LinuxHands(Executor& executor, LinuxHandsOptions options, std::unique_ptr<FolderLock> lock)
+      : executor_(executor), options_(std::move(options)), lock_(std::move(lock)), worker_(executor) {}
 
   void carry_out(const Work& work, Done done) override {
     const Duration left = work.deadline == kNever ? std::chrono::hours(24)
@@ -274,6 +300,7 @@ class LinuxHands final : public NodeHands {
 
   Executor& executor_;
   const LinuxHandsOptions options_;
+  const std::unique_ptr<FolderLock> lock_;
   std::map<std::uint64_t, NodeWorker::WorkId> running_;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);
   NodeWorker worker_;  // last: its end waits for what runs
@@ -289,7 +316,8 @@ absl::StatusOr<std::unique_ptr<NodeHands>> new_linux_hands(Executor& executor, L
   }
   CVG_RETURN_IF_ERROR(hands::make_folders(hands::deployments_folder(options)));
   CVG_RETURN_IF_ERROR(hands::make_folders(options.folder + "/cache"));
-  return std::make_unique<LinuxHands>(executor, std::move(options));
+  CVG_ASSIGN_OR_RETURN(std::unique_ptr<FolderLock> lock, FolderLock::take(options.folder));
+  return std::make_unique<LinuxHands>(executor, std::move(options), std::move(lock));
 }
 
 absl::StatusOr<AgentMemory> read_agent_memory(const std::string& folder) {

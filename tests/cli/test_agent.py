@@ -200,6 +200,16 @@ class OwnDocuments(AgentCase):
             self.assertEqual(((self.roots / "pid").read_text(), self.installed()), (pid, "1.0"))
             self.assertNotIn("shop 2.0: stop", self.lines())
 
+    def test_a_folder_has_one_agent(self):
+        with self.agent():
+            self.wait("lock", lambda: (self.folder / "state" / "agent.json").exists() or
+                      (self.folder / "state" / "lock").exists())
+            first = self.log
+            with self.agent() as second:
+                self.assertEqual(second.wait(_PATIENCE_S), 1)
+                self.assertIn(f"agent folder {self.folder}/state: another agent has it", self.log.read_text())
+            self.log = first
+
     def test_killed_in_the_middle_the_next_process_goes_on(self):
         # W-A7, P-M: the stop hook of 1.0 takes its time, and the agent dies while it runs.
         self.want("1.0", self.package("1.0", slow="sleep 3"), 1)
