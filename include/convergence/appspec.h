@@ -63,8 +63,6 @@ absl::StatusOr<SensuRead> parse_sensu_healthchecks(std::string_view text, std::s
 // "<service id>-<check id>-<slice>.json"
 std::string sensu_file_name(std::string_view service_id, std::string_view check_id, Slice slice);
 
-// ${PORT} replaced, in all that may hold it.
-CheckDefinition with_port(CheckDefinition check, std::int32_t port);
 // A script is told its slice by a last argument (2.7).
 CheckDefinition with_slice(CheckDefinition check, Slice slice);
 // A check of a package as one of an instance: with port, slice and the id "<service id>:<id>". Kind "validate" where it

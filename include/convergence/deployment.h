@@ -26,9 +26,11 @@ namespace convergence {
 std::string deployment_key(const Release& release, std::uint64_t generation);
 std::string deployment_key(const DesiredService& service);
 
-// Meta of instances that agents register, beside those of the release.
+// Meta of instances, beside those of the release and the mark; and, of nodes, the role that a placement asks for.
 inline constexpr std::string_view kMetaVersion = "version";
 inline constexpr std::string_view kMetaDeployment = "deployment";
+inline constexpr std::string_view kMetaRole = "role";
+inline constexpr std::string_view kMetaSlice = "slice";
 
 // ---- a fleet -----------------------------------------------------------------------------------------------------
 
@@ -131,8 +133,8 @@ std::vector<NodeDecision> plan_node(const std::vector<DesiredService>& services,
 // cannot be asked.
 absl::StatusOr<std::vector<DesiredService>> services_on(const std::vector<DesiredService>& services, const Node& node);
 
-// The instance as an agent registers it, and the checks of the release, then those of the package, with the release's
-// port in place of "${PORT}".
+// The instance as it is registered, without its node (an empty deployment is left out), and the checks of the release,
+// then those of the package, with the release's port in place of "${PORT}".
 ServiceInstance wanted_instance(const DesiredService& service, const Release& release, const std::string& deployment,
                                 const std::string& owner);
 std::vector<CheckDefinition> wanted_checks(const std::string& service_id, const Release& release, const AppSpec& spec);

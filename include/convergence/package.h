@@ -56,6 +56,12 @@ struct CheckDefinition {
   friend bool operator==(const CheckDefinition&, const CheckDefinition&) = default;
 };
 
+// The id of a check of an instance: its own, or "<service id>:<name>".
+std::string check_id(std::string_view service_id, const CheckDefinition& check);
+
+// "${PORT}" replaced, in all that may hold it.
+CheckDefinition with_port(CheckDefinition check, std::int32_t port);
+
 // ---- an appspec.yml (environment-manager.md 6.2) ------------------------------------------------------------------
 
 // `source` below the archive's root ("/": all of it) goes to the folder `destination`: a folder's content is merged

@@ -345,13 +345,21 @@ class Turn {
         park(task, problem);
         return;
       case OnFailure::kNothing:
-        task.failure = problem;
-        task.failed_stage = task.stage;
-        finish(task);
+        give_up(task, problem);
         return;
       case OnFailure::kBack:
-        break;
+        go_back(task, problem);
+        return;
     }
+  }
+
+  void give_up(Task& task, const std::string& problem) {
+    task.failure = problem;
+    task.failed_stage = task.stage;
+    finish(task);
+  }
+
+  void go_back(Task& task, const std::string& problem) {
     task.failure = problem;
     task.failed_stage = task.stage;
     task.deadline = later(at_, state_.config.deadline);
@@ -401,14 +409,9 @@ class Turn {
     if (task.failure.empty() && too_often) {
       const std::string problem = fmt::format("{} processes ended over it", task.attempt - 1);
       if (agent::touches(task.stage) && task.kind == TaskKind::kDeploy) {
-        task.failure = problem;
-        task.failed_stage = task.stage;
-        task.deadline = later(at_, state_.config.deadline);
-        enter(task, agent::rows_of(task).front().stage);
+        go_back(task, problem);
       } else {
-        task.failure = problem;
-        task.failed_stage = task.stage;
-        finish(task);
+        give_up(task, problem);
       }
       return;
     }

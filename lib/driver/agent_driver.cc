@@ -51,9 +51,6 @@ struct AgentDriver::Impl : std::enable_shared_from_this<AgentDriver::Impl> {
     return !gone;
   }
   void end(absl::Status status);
-  std::function<bool()> still() {
-    return [self = shared_from_this()] { return !self->gone; };
-  }
 
   void carry_out(const AgentEffect& effect);
   void on(const Remember& remember);
@@ -65,7 +62,7 @@ struct AgentDriver::Impl : std::enable_shared_from_this<AgentDriver::Impl> {
   void on(const ReportNode& report);
   void on(const WakeAgent& wake);
 
-  void register_service(const Work& work);
+  void register_service(const Work& work, ConsulClient::Done done);
   ConsulClient::Done answer(std::uint64_t id);
   void write_report(const std::string& key);
   const DesiredService* service(const std::string& id) const;
@@ -221,7 +218,7 @@ void AgentDriver::Impl::on(const Work& work) {
       });
     case Stage::kRegister:
     case Stage::kBackRegister:
-      return register_service(work);
+      return register_service(work, std::move(done));
     case Stage::kDeregister:
     case Stage::kBackDeregister:
       return registrar->remove(id, std::move(done));
@@ -233,18 +230,14 @@ void AgentDriver::Impl::on(const Work& work) {
   });
 }
 
-void AgentDriver::Impl::register_service(const Work& work) {
+void AgentDriver::Impl::register_service(const Work& work, ConsulClient::Done done) {
   std::vector<CheckDefinition> checks = work.checks;
   const bool has_package = !work.subject.release.package.source.empty();
   for (CheckDefinition& check : checks) {
     if (!has_package || check.args.empty() || check.args.front().starts_with('/')) continue;
     check.args.front() = fmt::format("{}/{}", hands.package_folder(work.service_id, work.subject), check.args.front());
   }
-  const std::string point(to_string(work.stage));
-  registrar->put(work.instance, checks, work.fresh,
-                 [answer = answer(work.id), self = shared_from_this(), point](const absl::Status& status) {
-                   if (self->probe("after " + point)) answer(status);
-                 });
+  registrar->put(work.instance, checks, work.fresh, std::move(done));
 }
 
 void AgentDriver::Impl::on(const StopWork& stop) {

@@ -20,13 +20,12 @@ namespace {
 // What a try was decided on.
 struct Standing {
   ServiceFleet fleet{};                          // one node an instance
-  std::map<std::string, std::string> holders{};  // slot -> node
-  std::set<std::string> taken{};                 // slots with a session, whoever's
+  std::map<std::string, std::string> holders{};  // slot with a session -> node
 };
 
 bool passes(const FleetNode& node) { return node.status == CheckStatus::kPassing; }
 
-// Why no slot may be taken (or kept) by `self`; empty when one may. `others`: the slots that others hold.
+// Why no slot may be taken (or kept) by `self`; empty when one may.
 std::string refusal(const Standing& standing, const Strategy& strategy, const std::string& self) {
   std::vector<std::string> reasons;
   std::set<std::string> holders;
@@ -140,9 +139,7 @@ void Slots::Impl::read(const Try& given, std::function<void(absl::StatusOr<Stand
         Standing standing;
         for (const KvPair& pair : pairs->value) {
           if (pair.session.empty()) continue;
-          const std::string slot = pair.key.substr(given.folder.size());
-          standing.taken.insert(slot);
-          standing.holders[slot] = pair.value;
+          standing.holders[pair.key.substr(given.folder.size())] = pair.value;
         }
         self->client.health_service(given.service, latest(),
                                     [given, standing = std::move(standing), next](const auto& rows) mutable {
@@ -162,7 +159,7 @@ void Slots::Impl::read(const Try& given, std::function<void(absl::StatusOr<Stand
 void Slots::Impl::take(const Try& given, const Standing& standing) {
   if (std::string why = refusal(standing, given.strategy, node); !why.empty()) return given.done(conflict(why));
   std::int32_t slot = 0;
-  while (standing.taken.contains(std::to_string(slot))) ++slot;
+  while (standing.holders.contains(std::to_string(slot))) ++slot;
   ConsulClient::KvPut put;
   put.key = given.folder + std::to_string(slot);
   put.value = node;

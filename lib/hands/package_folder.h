@@ -9,8 +9,8 @@
 
 namespace convergence::hands {
 
-// One deployment's folder: archive/, logs/deployment.log, and what is known of the archive, for the processes after
-// this one: manifest.json and spec.json.
+// One deployment's folder: archive/, logs/deployment.log, and manifest.json, which tells the processes after this one
+// what is in the archive.
 struct PackageFolder {
   std::string path{};
 

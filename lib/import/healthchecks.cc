@@ -17,8 +17,6 @@ namespace convergence {
 namespace package_document {
 namespace {
 
-constexpr std::string_view kPort = "${PORT}";
-
 absl::Status read_http(Members& members, CheckDefinition& out) {
   std::optional<Field> url = members.take("url");
   if (const auto older = members.take("http")) {  // as documents before `url` have it (6.3)
@@ -170,19 +168,6 @@ absl::StatusOr<SensuRead> parse_sensu_healthchecks(std::string_view text, std::s
   out.report = std::move(source.report);
   sort_report(out.report);
   return out;
-}
-
-CheckDefinition with_port(CheckDefinition check, std::int32_t port) {
-  const std::string number = std::to_string(port);
-  const auto replace = [&](std::string& text) {
-    for (std::size_t at = text.find(package_document::kPort); at != std::string::npos;
-         at = text.find(package_document::kPort, at + number.size())) {
-      text.replace(at, package_document::kPort.size(), number);
-    }
-  };
-  for (std::string* text : {&check.http, &check.tcp, &check.grpc}) replace(*text);
-  for (std::string& argument : check.args) replace(argument);
-  return check;
 }
 
 CheckDefinition with_slice(CheckDefinition check, Slice slice) {

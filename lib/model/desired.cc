@@ -142,10 +142,6 @@ absl::Status check_strategy(std::string_view where, const Strategy& strategy) {
   return absl::OkStatus();
 }
 
-std::string check_id(const DesiredService& service, const CheckDefinition& check) {
-  return check.id.empty() ? fmt::format("{}:{}", service_id(service), check.name) : check.id;
-}
-
 // `prefix` is "" for the release wanted and "last_good." for the other.
 absl::Status check_release(const DesiredService& service, const Release& release, std::string_view prefix) {
   const std::string where = label(service);
@@ -164,7 +160,7 @@ absl::Status check_release(const DesiredService& service, const Release& release
   for (std::size_t i = 0; i < release.checks.size(); ++i) {
     const std::string name = field(fmt::format("checks[{}]", i));
     CVG_RETURN_IF_ERROR(check_check(where, name, release.checks[i]));
-    const std::string id = check_id(service, release.checks[i]);
+    const std::string id = check_id(service_id(service), release.checks[i]);
     if (!ids.insert(id).second) return invalid(where, name, fmt::format("the id \"{}\" is there twice", id));
   }
   CVG_RETURN_IF_ERROR(check_environment(where, field("environment"), release.environment));
@@ -206,9 +202,10 @@ absl::Status check_apart(const DesiredService& service, Taken& taken) {
                    fmt::format("another service of this role has the id \"{}\" too", service_id(service)));
   }
   for (const CheckDefinition& check : service.release.checks) {
-    if (!taken.check_ids.emplace(role, check_id(service, check)).second) {
-      return invalid(where, "checks",
-                     fmt::format("another service of this role has a check \"{}\" too", check_id(service, check)));
+    if (!taken.check_ids.emplace(role, check_id(service_id(service), check)).second) {
+      return invalid(
+          where, "checks",
+          fmt::format("another service of this role has a check \"{}\" too", check_id(service_id(service), check)));
     }
   }
   return absl::OkStatus();

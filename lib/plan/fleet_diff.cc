@@ -8,6 +8,7 @@
 
 #include "lib/base/status_macros.h"
 #include "lib/plan/placement.h"
+#include "lib/plan/services.h"
 
 namespace convergence {
 namespace {
@@ -267,10 +268,6 @@ class Join {
   FleetDiff diff_;
 };
 
-bool by_agents(const DesiredService& service) {
-  return !service.release.package.source.empty() || service.action != DesiredAction::kInstall;
-}
-
 }  // namespace
 
 void add_wanted(WantedFleet& wanted, NameTable& names, const WantedRow& row) {
@@ -297,7 +294,7 @@ absl::StatusOr<WantedFleet> wanted_fleet(const DesiredState& desired,
     row.version = service.release.version;
     row.deployment = service.release.deployment;
     row.service = static_cast<std::uint32_t>(i);
-    row.from_agent = by_agents(service);
+    row.from_agent = plan::by_agents(service);
     for (const auto& [name, node] : nodes) {
       if (!selector.selects(node->node)) continue;
       row.node = name;

@@ -12,13 +12,6 @@
 namespace convergence {
 namespace {
 
-constexpr const char* kRoleKey = "role";
-constexpr const char* kSliceKey = "slice";
-
-std::string id_of(const std::string& service_id, const CheckDefinition& check) {
-  return check.id.empty() ? fmt::format("{}:{}", service_id, check.name) : check.id;
-}
-
 // What differs between the registration that is there and the one wanted; empty when nothing does. Checks are told by
 // their ids: what they do is the agent's own affair, which registers all of them anew when one is missing.
 std::string difference(const InstanceState& there, const ServiceInstance& wanted,
@@ -34,19 +27,12 @@ std::string difference(const InstanceState& there, const ServiceInstance& wanted
     if (found->second != value) return fmt::format("its Meta has {} {}, wanted is {}", key, found->second, value);
   }
   for (const CheckDefinition& check : checks) {
-    const std::string id = id_of(wanted.id, check);
+    const std::string id = check_id(wanted.id, check);
     if (std::ranges::find(there.checks, id, &HealthCheck::id) == there.checks.end()) {
       return fmt::format("its check {} is missing", id);
     }
   }
   return "";
-}
-
-void put_port(std::string& text, std::int32_t port) {
-  constexpr std::string_view kPort = "${PORT}";
-  for (std::size_t at = text.find(kPort); at != std::string::npos; at = text.find(kPort, at)) {
-    text.replace(at, kPort.size(), fmt::format("{}", port));
-  }
 }
 
 class NodePlanner {
@@ -224,9 +210,9 @@ ServiceInstance wanted_instance(const DesiredService& service, const Release& re
   instance.meta = release.meta;
   instance.meta[std::string(kMarkKey)] = owner;
   instance.meta[std::string(kMetaVersion)] = release.version;
-  instance.meta[std::string(kMetaDeployment)] = deployment;
-  instance.meta[kRoleKey] = service.placement.role;
-  if (service.slice != Slice::kNone) instance.meta[kSliceKey] = std::string(to_string(service.slice));
+  if (!deployment.empty()) instance.meta[std::string(kMetaDeployment)] = deployment;
+  instance.meta[std::string(kMetaRole)] = service.placement.role;
+  if (service.slice != Slice::kNone) instance.meta[std::string(kMetaSlice)] = std::string(to_string(service.slice));
   return instance;
 }
 
@@ -234,10 +220,8 @@ std::vector<CheckDefinition> wanted_checks(const std::string& service_id, const 
   std::vector<CheckDefinition> checks;
   for (const std::vector<CheckDefinition>* list : {&release.checks, &spec.checks}) {
     for (const CheckDefinition& check : *list) {
-      CheckDefinition& wanted = checks.emplace_back(check);
-      wanted.id = id_of(service_id, check);
-      for (std::string* text : {&wanted.http, &wanted.tcp, &wanted.grpc}) put_port(*text, release.port);
-      for (std::string& argument : wanted.args) put_port(argument, release.port);
+      CheckDefinition& wanted = checks.emplace_back(with_port(check, release.port));
+      wanted.id = check_id(service_id, check);
     }
   }
   return checks;

@@ -8,12 +8,11 @@
 #include <utility>
 #include <vector>
 
+#include "convergence/deployment.h"
 #include "convergence/error.h"
 
 namespace convergence::plan {
 namespace {
-
-constexpr const char* kRoleKey = "role";
 
 Json object(const std::map<std::string, std::string>& map) {
   Json::Object members;
@@ -54,7 +53,7 @@ bool NodeSelector::selects(const Node& node) const {
     auto found = node.meta.find(key);
     return found != node.meta.end() && found->second == value;
   };
-  if (!has(kRoleKey, placement_->role)) return false;
+  if (!has(std::string(kMetaRole), placement_->role)) return false;
   for (const auto& [key, value] : placement_->node_meta) {
     if (!has(key, value)) return false;
   }

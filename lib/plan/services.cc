@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "convergence/deployment.h"
 #include "lib/base/go_text.h"
 #include "lib/base/status_macros.h"
 #include "lib/plan/difference.h"
@@ -16,11 +17,6 @@
 
 namespace convergence::plan {
 namespace {
-
-constexpr const char* kVersionKey = "version";
-constexpr const char* kRoleKey = "role";
-constexpr const char* kSliceKey = "slice";
-constexpr const char* kDeploymentKey = "deployment";
 
 // By node and service id, whatever the service: an id is there once on a node.
 using Instances = std::map<InstanceId, const InstanceState*>;
@@ -66,7 +62,7 @@ std::string check_type(const CheckDefinition& check) {
 HealthCheck wanted_check(const CheckDefinition& check, const ServiceInstance& instance, const PlanOptions& options) {
   HealthCheck wanted;
   wanted.node = instance.node;
-  wanted.id = check.id.empty() ? fmt::format("{}:{}", instance.id, check.name) : check.id;
+  wanted.id = check_id(instance.id, check);
   wanted.name = check.name;
   wanted.status = CheckStatus::kCritical;
   wanted.notes = check_mark(options);
@@ -82,20 +78,17 @@ HealthCheck wanted_check(const CheckDefinition& check, const ServiceInstance& in
 ServiceRegistration wanted_registration(const DesiredService& service, const std::string& node,
                                         const InstanceState* there, const PlanOptions& options) {
   ServiceRegistration wanted;
-  if (there) wanted.instance = there->instance;
   ServiceInstance& instance = wanted.instance;
+  const Release& release = service.release;
+  ServiceInstance ours = wanted_instance(service, release, release.deployment, options.owner);
+  if (there) instance = there->instance;
   instance.create_index = instance.modify_index = 0;
   instance.node = node;
-  instance.id = service_id(service);
-  instance.service = service_name(service);
-  instance.tags = service.release.tags;
-  instance.port = service.release.port;
-  instance.meta = service.release.meta;
-  instance.meta[std::string(kMarkKey)] = options.owner;
-  instance.meta[kVersionKey] = service.release.version;
-  if (!service.release.deployment.empty()) instance.meta[kDeploymentKey] = service.release.deployment;
-  instance.meta[kRoleKey] = service.placement.role;
-  if (service.slice != Slice::kNone) instance.meta[kSliceKey] = std::string(to_string(service.slice));
+  instance.id = std::move(ours.id);
+  instance.service = std::move(ours.service);
+  instance.tags = std::move(ours.tags);
+  instance.port = ours.port;
+  instance.meta = std::move(ours.meta);
   for (const CheckDefinition& check : service.release.checks) {
     wanted.checks.push_back(wanted_check(check, instance, options));
   }
@@ -143,7 +136,7 @@ bool same(const InstanceState& there, const ServiceRegistration& wanted) {
 }
 
 std::string version_of(const ServiceInstance& instance) {
-  auto found = instance.meta.find(kVersionKey);
+  auto found = instance.meta.find(std::string(kMetaVersion));
   return found == instance.meta.end() || found->second.empty() ? "no version" : found->second;
 }
 
@@ -175,12 +168,6 @@ class Differ {
   }
 
  private:
-  // What is installed is registered by who installs it; what is ignored or to go is no business of the catalog's
-  // either.
-  static bool by_agents(const DesiredService& service) {
-    return !service.release.package.source.empty() || service.action != DesiredAction::kInstall;
-  }
-
   void hold_for_agents(const DesiredService& service) {
     diff_.held.push_back({held_id(service), Reason::kAgent,
                           fmt::format("{} {} is deployed by the agents of its nodes ({})", service.name,
@@ -276,6 +263,10 @@ class Differ {
 };
 
 }  // namespace
+
+bool by_agents(const DesiredService& service) {
+  return !service.release.package.source.empty() || service.action != DesiredAction::kInstall;
+}
 
 absl::StatusOr<ServiceDiff> diff_services(const DesiredState& desired, const CatalogState& catalog,
                                           const PlanOptions& options) {

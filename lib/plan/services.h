@@ -13,6 +13,9 @@ struct ServiceDiff {
   std::vector<Held> held{};
 };
 
+// What is installed is registered by who installs it; what is ignored or to go is no business of the catalog's either.
+bool by_agents(const DesiredService& service);
+
 // What differs between the desired services and the instances there are, without regard to order and traffic. `needs`
 // is left empty. INVALID_ARGUMENT naming the service whose placement has a filter that nodes cannot be asked.
 absl::StatusOr<ServiceDiff> diff_services(const DesiredState& desired, const CatalogState& catalog,
