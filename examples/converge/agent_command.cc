@@ -28,6 +28,9 @@ class Teller {
     for (const AgentEffect& effect : step.effects) {
       if (const auto* report = std::get_if<ReportNode>(&effect)) tell(*report);
     }
+    if (std::exchange(last_lock_, step.state.locked) != step.state.locked) {
+      output_.say(step.state.locked.empty() ? "not locked any more" : "waits: " + step.state.locked);
+    }
     for (const auto& [id, parked] : step.state.parked) {
       const std::string line = fmt::format("{}: waits: {}", id, parked.why);
       if (line != last_wait_) output_.say(line);
@@ -60,6 +63,7 @@ class Teller {
 
   Output& output_;
   std::string last_wait_;
+  std::string last_lock_;
 };
 
 absl::StatusOr<LinuxHandsOptions> hands_options(const Arguments& arguments) {

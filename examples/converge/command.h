@@ -52,6 +52,9 @@ struct Session {
 };
 absl::StatusOr<Session> connect(const Arguments& arguments);
 
+// Who commands: -actor, else the user.
+std::string actor_of(const Arguments& arguments);
+
 struct Command {
   std::string_view name;
   std::string_view synopsis;  // after the name
@@ -71,6 +74,16 @@ int run_split(const Arguments& arguments, Output& output);
 int run_undo(const Arguments& arguments, Output& output);
 int run_rollout(const Arguments& arguments, Output& output);
 int run_agent(const Arguments& arguments, Output& output);
+int run_deploy(const Arguments& arguments, Output& output);
+int run_status(const Arguments& arguments, Output& output);
+int run_diff(const Arguments& arguments, Output& output);
+int run_cancel(const Arguments& arguments, Output& output);
+int run_toggle(const Arguments& arguments, Output& output);
+int run_logs(const Arguments& arguments, Output& output);
+int run_history(const Arguments& arguments, Output& output);
+int run_lock(const Arguments& arguments, Output& output);
+int run_maintenance(const Arguments& arguments, Output& output);
+int run_policy(const Arguments& arguments, Output& output);
 int run_dev(const Arguments& arguments, Output& output);
 
 // Set by SIGINT and SIGTERM; commands that go on for ever look at it.

@@ -106,6 +106,79 @@ const std::vector<Command>& commands() {
          "http(s)://host:port of another object store than Amazon's; keys come from AWS_* variables"},
         {"min-free-mb", true, "megabytes of disk that stay free (default 2000)"}},
        run_agent},
+      {"deploy",
+       "SERVICE VERSION",
+       "want another version of a service; its agents bring it wave by wave",
+       {
+           {"file", true, "document of the service, for a new one or with more changes than the version"},
+           {"package", true, "file, http(s):// or s3:// address of the version's archive"},
+           {"sha256", true, "of the archive; found by itself for a file"},
+           {"size", true, "bytes of the archive"},
+           {"deployment", true, "id of this deployment (default VERSION@generation)"},
+           {"again", false, "also when this version is wanted already"},
+           {"wait", false, "tell how it goes until it has ended; exit 1 when it was taken back"},
+           {"timeout", true, "of --wait (default 1h)"},
+           {"dry-run", false, "show what would be written"},
+           {"actor", true, "who asks (default: the user)"},
+           {"reason", true, "why"},
+       },
+       run_deploy},
+      {"status", "[SERVICE...]", "how far each service has come on each of its nodes", {}, run_status},
+      {"diff",
+       "[SERVICE...]",
+       "instances that are missing, behind, ill, ignored, unexpected",
+       {{"detailed-exitcode", false, "exit 3 when there are differences"}},
+       run_diff},
+      {"cancel",
+       "SERVICE",
+       "take back the version that is on its way",
+       {
+           {"dry-run", false, "show what would be written"},
+           {"actor", true, "who asks (default: the user)"},
+           {"reason", true, "why"},
+       },
+       run_cancel},
+      {"toggle",
+       "SERVICE on|off",
+       "have agents look after a service, or leave it as it is",
+       {{"dry-run", false, "show what would be written"}},
+       run_toggle},
+      {"logs",
+       "NODE [SERVICE...]",
+       "the last lines of a node's deployments",
+       {{"all", false, "of every deployment that is known (default: the latest of each service)"}},
+       run_logs},
+      {"history",
+       "[SERVICE...]",
+       "deployments, the latest first",
+       {{"most", true, "so many at most (default 20)"}},
+       run_history},
+      {"lock",
+       "on|off",
+       "have agents begin no deployment, everywhere or where a flag says",
+       {
+           {"role", true, "only on nodes of this role"},
+           {"node", true, "only on this node"},
+           {"dry-run", false, "change nothing"},
+           {"actor", true, "who asks (default: the user)"},
+           {"reason", true, "why"},
+       },
+       run_lock},
+      {"maintenance",
+       "NODE on|off",
+       "take a node out of traffic, or back",
+       {{"environment-manager", false, "by the key that Environment Manager uses"},
+        {"dry-run", false, "change nothing"},
+        {"reason", true, "why"}},
+       run_maintenance},
+      {"policy",
+       "agent|operator",
+       "print the least ACL rules that an agent or an operator needs",
+       {{"role", true, "of this role only"},
+        {"node", true, "on this node only (agent)"},
+        {"service", true, "registering this service only (agent); may be given again", true},
+        {"environment", true, "with Environment Manager's keys of this environment"}},
+       run_policy},
       {"dev",
        "",
        "serve the embedded Consul on loopback until interrupted",
@@ -118,7 +191,7 @@ const std::vector<Command>& commands() {
 std::string usage() {
   std::string text = "usage: converge COMMAND [OPTIONS] ...\n\n";
   for (const Command& command : commands()) {
-    text += fmt::format("  {:8} {}\n", command.name, command.help);
+    text += fmt::format("  {:11} {}\n", command.name, command.help);
   }
   return text +
          "\nconverge COMMAND --help says more. Exit: 0 done or no change, 1 failed, 2 bad usage or input,\n"
@@ -229,6 +302,11 @@ int Output::fail(const absl::Status& status) {
     default:
       return fail(status, kFailed);
   }
+}
+
+std::string actor_of(const Arguments& arguments) {
+  const char* user = std::getenv("USER");
+  return arguments.get("actor", user == nullptr ? "" : user);
 }
 
 absl::StatusOr<Session> connect(const Arguments& arguments) {

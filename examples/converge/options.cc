@@ -117,14 +117,21 @@ bool is_one_of(std::string text, std::initializer_list<std::string_view> words) 
   return std::find(words.begin(), words.end(), text) != words.end();
 }
 
-absl::StatusOr<std::string> token_of(const Arguments& arguments, const Environment& environment) {
-  const std::string token = choose(arguments, "token", environment, "CONSUL_HTTP_TOKEN");
+// A file is read again for each request, so that the token in it may be rotated; while it cannot be read, as in the
+// middle of that, the last token counts.
+absl::Status take_token(const Arguments& arguments, const Environment& environment, CurlOptions& options) {
+  options.token = choose(arguments, "token", environment, "CONSUL_HTTP_TOKEN");
   const std::string path = choose(arguments, "token-file", environment, "CONSUL_HTTP_TOKEN_FILE");
-  if (!token.empty() || path.empty()) return token;
-  std::ifstream file(path);
-  std::string read;
-  if (!(file >> read)) return absl::InvalidArgumentError(path + ": holds no token that can be read");
-  return read;
+  if (!options.token.empty() || path.empty()) return absl::OkStatus();
+  if (!(std::ifstream(path) >> options.token)) {
+    return absl::InvalidArgumentError(path + ": holds no token that can be read");
+  }
+  options.token_now = [path, last = options.token]() mutable {
+    std::string now;
+    if (std::ifstream(path) >> now) last = now;
+    return last;
+  };
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -135,9 +142,7 @@ absl::StatusOr<CurlOptions> connection_options(const Arguments& arguments, const
   if (!address.empty()) options.address = address;
   const bool tls = is_one_of(choose(arguments, "", environment, "CONSUL_HTTP_SSL"), {"1", "t", "true"});
   if (tls && options.address.find("://") == std::string::npos) options.address = "https://" + options.address;
-  absl::StatusOr<std::string> token = token_of(arguments, environment);
-  if (!token.ok()) return token.status();
-  options.token = *token;
+  if (absl::Status status = take_token(arguments, environment, options); !status.ok()) return status;
   options.basic_auth = choose(arguments, "", environment, "CONSUL_HTTP_AUTH");
   options.ca_file = choose(arguments, "ca-file", environment, "CONSUL_CACERT");
   options.ca_path = choose(arguments, "ca-path", environment, "CONSUL_CAPATH");

@@ -30,11 +30,6 @@ std::string line_of(const CanaryState& state) {
                      state.history.empty() ? "" : ": " + state.history.back().why);
 }
 
-std::string actor_of(const Arguments& arguments) {
-  const char* user = std::getenv("USER");
-  return arguments.get("actor", user == nullptr ? "" : user);
-}
-
 absl::StatusOr<std::vector<CanaryState>> rollouts_of(Session& session) {
   return await<std::vector<CanaryState>>(*session.executor, [&](auto done) {
     read_rollouts(*session.client, session.prefix, session.read, std::move(done));

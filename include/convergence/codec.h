@@ -14,6 +14,7 @@
 #include "convergence/desired.h"
 #include "convergence/json.h"
 #include "convergence/lint.h"
+#include "convergence/operate.h"
 #include "convergence/plan.h"
 #include "convergence/report.h"
 
@@ -52,6 +53,10 @@ template <>
 absl::StatusOr<DesiredState> from_json(const Json& json, std::string_view document);
 template <>
 absl::StatusOr<NodeReport> from_json(const Json& json, std::string_view document);
+template <>
+absl::StatusOr<DeployLock> from_json(const Json& json, std::string_view document);
+template <>
+absl::StatusOr<DeploymentRecord> from_json(const Json& json, std::string_view document);
 template <>
 absl::StatusOr<AppSpec> from_json(const Json& json, std::string_view document);
 template <>
@@ -95,6 +100,10 @@ Json to_json(const DesiredService& service);
 Json to_json(const Release& release);
 Json to_json(const DesiredState& desired);
 Json to_json(const NodeReport& report);
+Json to_json(const DeployLock& lock);
+Json to_json(const DeploymentRecord& record);
+Json to_json(const PastDeployment& deployment);
+Json to_json(const ServiceStatus& status);
 Json to_json(const AppSpec& spec);
 Json to_json(const AgentMemory& memory);
 Json to_json(const AgentEvent& event);

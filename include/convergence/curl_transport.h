@@ -2,6 +2,7 @@
 #define CONVERGENCE_CURL_TRANSPORT_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -16,7 +17,10 @@ struct CurlOptions {
   // "host:port", "http://host:port", "https://host:port" or "unix:///path", as CONSUL_HTTP_ADDR. Proxies that the
   // environment names are not used.
   std::string address = "127.0.0.1:8500";
-  std::string token{};                                  // sent as X-Consul-Token
+  std::string token{};  // sent as X-Consul-Token
+  // Asked at each request in place of `token`, which may be rotated so; a text with a line break is not sent. Called on
+  // the transport's thread.
+  std::function<std::string()> token_now{};
   std::string basic_auth{};                             // "user:password", as CONSUL_HTTP_AUTH
   bool verify_tls = true;                               // peer and host name
   std::string ca_file{};                                // PEM; empty: the system's

@@ -43,6 +43,7 @@ struct AgentDriver::Impl : std::enable_shared_from_this<AgentDriver::Impl> {
 
   void begin();
   void begin_as(const Node& node);
+  void tell_desired();
   void send(AgentEventBody body);
   void pump();
   void take(const AgentEvent& event);
@@ -78,7 +79,11 @@ struct AgentDriver::Impl : std::enable_shared_from_this<AgentDriver::Impl> {
   std::deque<AgentEvent> events;
   std::unique_ptr<Registrar> registrar;
   std::unique_ptr<Slots> slots;
+  DesiredSource source{};
   std::unique_ptr<DesiredWatch> desired;
+  std::unique_ptr<LockWatch> locks;
+  std::optional<DesiredSeen> seen;    // the last, without what locks it
+  std::optional<std::string> locked;  // not known yet: nothing is begun
   std::optional<Executor::TimerId> timer;
   bool reading_local = false;
   bool read_local_again = false;
@@ -113,19 +118,34 @@ void AgentDriver::Impl::begin_as(const Node& node) {
   if (state.memory.task) slots->end_predecessor([](const absl::Status&) {});
   send(AgentStarted{});
   const Duration wait = part_of(options.spread, state.config.node);
-  DesiredSource source{options.environment, options.role, options.prefix, node};
-  desired = watch_desired_of(client, source, [weak = weak_from_this(), wait](DesiredSeen seen) {
+  source = {options.environment, options.role, options.prefix, node};
+  locks = std::make_unique<LockWatch>(client, source, [weak = weak_from_this()](std::string why) {
+    auto self = weak.lock();
+    if (!self || self->gone || self->locked == why) return;
+    self->locked = std::move(why);
+    self->tell_desired();
+  });
+  desired = watch_desired_of(client, source, [weak = weak_from_this(), wait](DesiredSeen now) {
     auto self = weak.lock();
     if (!self || self->gone) return;
-    if (wait == Duration::zero()) return self->send(std::move(seen));
-    self->executor.post_at(self->executor.now() + wait, [self, seen = std::move(seen)] { self->send(seen); });
+    self->seen = std::move(now);
+    if (wait == Duration::zero()) return self->tell_desired();
+    self->executor.post_at(self->executor.now() + wait, [self] { self->tell_desired(); });
   });
+}
+
+void AgentDriver::Impl::tell_desired() {
+  if (!seen || !locked) return;
+  DesiredSeen now = *seen;
+  now.locked = *locked;
+  send(std::move(now));
 }
 
 void AgentDriver::Impl::end(absl::Status status) {
   if (gone) return;
   gone = true;
   if (desired) desired->stop();
+  locks.reset();
   if (timer) executor.cancel(*timer);
   if (state.memory.task && state.memory.task->work != 0) hands.stop(state.memory.task->work);
   slots.reset();
@@ -284,7 +304,7 @@ void AgentDriver::Impl::on(const WriteDesired& write) {
 }
 
 void AgentDriver::Impl::on(const ReportNode& report) {
-  const std::string key = report_key(options.environment, options.prefix, report.deployment, options.instance);
+  const std::string key = report_key(source, options.instance, report);
   reports[key].next = report;
   if (!reports[key].busy) write_report(key);
 }

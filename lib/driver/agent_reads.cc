@@ -10,6 +10,7 @@
 #include "convergence/codec.h"
 #include "convergence/environment_manager.h"
 #include "convergence/error.h"
+#include "convergence/operate.h"
 #include "lib/driver/gather.h"
 #include "lib/driver/state_document.h"
 
@@ -239,13 +240,29 @@ std::unique_ptr<DesiredWatch> watch_desired_of(ConsulClient& client, DesiredSour
   return watch;
 }
 
+// ---- locks -------------------------------------------------------------------------------------------------------
+
+LockWatch::LockWatch(ConsulClient& client, const DesiredSource& source, std::function<void(std::string)> on_change) {
+  using Pairs = std::vector<KvPair>;
+  watch_ = Watch::start<Pairs>(
+      client.executor(),
+      [&client, folder = source.prefix + "/locks/"](std::uint64_t index, ConsulClient::Callback<Answer<Pairs>> done) {
+        ReadOptions options;
+        options.wait_index = index;
+        client.kv_recurse(folder, options, std::move(done));
+      },
+      [source, on_change = std::move(on_change)](const absl::StatusOr<Answer<Pairs>>& answer) {
+        if (answer.ok()) {
+          on_change(locked_for(locks_from_kv(answer->value, source.prefix), source.role, source.node.name));
+        } else if (error_kind(answer.status()) == ErrorKind::kDenied) {
+          on_change(fmt::format("locks cannot be read: {}", std::string(answer.status().message())));
+        }
+      });
+}
+
 // ---- a fleet -----------------------------------------------------------------------------------------------------
 
 namespace {
-
-std::string reports_folder(const std::string& prefix, const std::string& deployment) {
-  return fmt::format("{}/deployments/{}/nodes/", prefix, deployment);
-}
 
 struct FleetRead {
   CatalogState catalog{};
@@ -306,7 +323,7 @@ void read_fleet(ConsulClient& client, const std::string& prefix, const DesiredSe
       next(absl::OkStatus());
     });
   });
-  gather->add([&client, read, folder = reports_folder(prefix, deployment_key(service))](Gather::Done next) {
+  gather->add([&client, read, folder = deployment_folder(prefix, service) + "nodes/"](Gather::Done next) {
     client.kv_recurse(folder, latest(), [read, folder, next = std::move(next)](const auto& pairs) {
       if (!pairs.ok()) return next(pairs.status());
       for (const KvPair& pair : pairs->value) {
@@ -337,10 +354,10 @@ void write_desired(ConsulClient& client, const std::string& prefix, const Desire
 
 // ---- reports -----------------------------------------------------------------------------------------------------
 
-std::string report_key(const std::string& environment, const std::string& prefix, const std::string& deployment,
-                       const std::string& instance) {
-  if (!environment.empty()) return node_report_key(deployment, instance);
-  return reports_folder(prefix, deployment) + instance;
+std::string report_key(const DesiredSource& source, const std::string& instance, const ReportNode& said) {
+  if (!source.environment.empty()) return node_report_key(said.deployment, instance);
+  return fmt::format("{}nodes/{}", deployment_folder(source.prefix, source.role, said.service_id, said.deployment),
+                     source.node.name);
 }
 
 void put_report(ConsulClient& client, const std::string& key, const ReportNode& said, std::vector<std::string> log_tail,

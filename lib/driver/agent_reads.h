@@ -44,8 +44,17 @@ void read_fleet(ConsulClient& client, const std::string& prefix, const DesiredSe
 void write_desired(ConsulClient& client, const std::string& prefix, const DesiredService& service,
                    ConsulClient::Callback<bool> done);
 
-std::string report_key(const std::string& environment, const std::string& prefix, const std::string& deployment,
-                       const std::string& instance);
+// Tells the text of locked_for() now and at every change; a lock that may not be read locks.
+class LockWatch {
+ public:
+  LockWatch(ConsulClient& client, const DesiredSource& source, std::function<void(std::string)> on_change);
+
+ private:
+  std::unique_ptr<Watch> watch_;
+};
+
+// Where a node's report stands: named by its instance where Environment Manager looks, by its node in our own layout.
+std::string report_key(const DesiredSource& source, const std::string& instance, const ReportNode& said);
 void put_report(ConsulClient& client, const std::string& key, const ReportNode& said, std::vector<std::string> log_tail,
                 Time now, ConsulClient::Done done);
 

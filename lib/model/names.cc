@@ -10,6 +10,7 @@
 #include "convergence/desired.h"
 #include "convergence/draw.h"
 #include "convergence/lint.h"
+#include "convergence/operate.h"
 #include "convergence/plan.h"
 #include "convergence/report.h"
 
@@ -69,6 +70,27 @@ constexpr std::array kNames<FleetPhase> = {
     NameRow<FleetPhase>{FleetPhase::kRest, "rest"},
     NameRow<FleetPhase>{FleetPhase::kDone, "done"},
     NameRow<FleetPhase>{FleetPhase::kReverted, "reverted"},
+};
+
+template <>
+constexpr std::array kNames<NodeStanding> = {
+    NameRow<NodeStanding>{NodeStanding::kAsWanted, "as-wanted"},
+    NameRow<NodeStanding>{NodeStanding::kChanging, "changing"},
+    NameRow<NodeStanding>{NodeStanding::kMissing, "missing"},
+    NameRow<NodeStanding>{NodeStanding::kBehind, "behind"},
+    NameRow<NodeStanding>{NodeStanding::kIll, "ill"},
+    NameRow<NodeStanding>{NodeStanding::kFailed, "failed"},
+    NameRow<NodeStanding>{NodeStanding::kIgnored, "ignored"},
+    NameRow<NodeStanding>{NodeStanding::kUnexpected, "unexpected"},
+    NameRow<NodeStanding>{NodeStanding::kLost, "lost"},
+};
+
+template <>
+constexpr std::array kNames<RolloutEnd> = {
+    NameRow<RolloutEnd>{RolloutEnd::kUnderWay, "under-way"},
+    NameRow<RolloutEnd>{RolloutEnd::kGood, "good"},
+    NameRow<RolloutEnd>{RolloutEnd::kTakenBack, "taken-back"},
+    NameRow<RolloutEnd>{RolloutEnd::kSuperseded, "superseded"},
 };
 
 template <>
@@ -252,6 +274,8 @@ std::string_view to_string(Slice slice) { return name_of(slice); }
 std::string_view to_string(HookEvent value) { return name_of(value); }
 std::string_view to_string(OnRemoval value) { return name_of(value); }
 std::string_view to_string(DesiredAction value) { return name_of(value); }
+std::string_view to_string(NodeStanding value) { return name_of(value); }
+std::string_view to_string(RolloutEnd value) { return name_of(value); }
 std::string_view to_string(NodeAction value) { return name_of(value); }
 std::string_view to_string(Stage value) { return name_of(value); }
 std::string_view to_string(TaskKind value) { return name_of(value); }
@@ -294,6 +318,8 @@ template std::optional<Slice> parse_name(std::string_view);
 template std::optional<HookEvent> parse_name(std::string_view);
 template std::optional<OnRemoval> parse_name(std::string_view);
 template std::optional<DesiredAction> parse_name(std::string_view);
+template std::optional<NodeStanding> parse_name(std::string_view);
+template std::optional<RolloutEnd> parse_name(std::string_view);
 template std::optional<NodeAction> parse_name(std::string_view);
 template std::optional<Stage> parse_name(std::string_view);
 template std::optional<TaskKind> parse_name(std::string_view);
@@ -315,6 +341,8 @@ template std::string all_names<Slice>();
 template std::string all_names<HookEvent>();
 template std::string all_names<OnRemoval>();
 template std::string all_names<DesiredAction>();
+template std::string all_names<NodeStanding>();
+template std::string all_names<RolloutEnd>();
 template std::string all_names<NodeAction>();
 template std::string all_names<Stage>();
 template std::string all_names<TaskKind>();

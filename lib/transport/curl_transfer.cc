@@ -96,8 +96,10 @@ bool CurlTransfer::add_headers() {
   bool good = add_header("Expect:");
   if (!has_header(request_, "content-type")) good = good && add_header("Content-Type:");
   if (!config_.host_header.empty()) good = good && add_header("Host: " + config_.host_header);
-  if (!options.token.empty() && !has_header(request_, "x-consul-token")) {
-    good = good && add_header("X-Consul-Token: " + options.token);
+  const std::string token = options.token_now ? options.token_now() : options.token;
+  const bool one_line = token.find_first_of("\r\n") == std::string::npos;
+  if (!token.empty() && one_line && !has_header(request_, "x-consul-token")) {
+    good = good && add_header("X-Consul-Token: " + token);
   }
   if (!options.basic_auth.empty() && !has_header(request_, "authorization")) {
     good =

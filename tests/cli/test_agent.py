@@ -120,7 +120,7 @@ class AgentCase(unittest.TestCase):
                    str(self.roots), "-min-free-mb", "1", *words]
         with open(self.log, "wb") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log,
-                                       env=clean_environment(**self.consul.environment(), **environment))
+                                       env=clean_environment(**{**self.consul.environment(), **environment}))
         try:
             yield process
         finally:
@@ -176,7 +176,7 @@ class OwnDocuments(AgentCase):
             self.assertEqual((self.installed(), self.instances()), ("2.0", [("2.0", passing)]))
             node = self.get("/v1/agent/self")["Config"]["NodeName"]
             self.assertEqual(self.phase()["why"], f"{node}: {failed}")
-            report = self.get(f"/v1/kv/convergence/deployments/3.0@3/nodes/{node}?raw")
+            report = self.get(f"/v1/kv/convergence/deployments/web/shop/3.0@3/nodes/{node}?raw")
             self.assertEqual((report["Status"], report["LastCompletedStage"], report["Reason"]),
                              ("Failed", "validate-service", failed))
             self.assertIn("this one is broken", report["LogTail"])

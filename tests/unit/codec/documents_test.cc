@@ -33,12 +33,20 @@ Outcome read_as(const std::string& text) {
 
 const std::map<std::string, std::function<Outcome(const std::string&)>>& readers() {
   static const std::map<std::string, std::function<Outcome(const std::string&)>> table = {
-      {"desired-service", read_as<DesiredService>}, {"desired-state", read_as<DesiredState>},
-      {"config-entry", read_as<ConfigEntry>},       {"plan", read_as<Plan>},
-      {"plan-options", read_as<PlanOptions>},       {"canary-policy", read_as<CanaryPolicy>},
-      {"canary-state", read_as<CanaryState>},       {"canary-event", read_as<CanaryEvent>},
-      {"canary-step", read_as<CanaryStep>},         {"catalog", read_as<CatalogState>},
-      {"route-result", read_as<RouteResult>},       {"node-report", read_as<NodeReport>},
+      {"desired-service", read_as<DesiredService>},
+      {"desired-state", read_as<DesiredState>},
+      {"config-entry", read_as<ConfigEntry>},
+      {"plan", read_as<Plan>},
+      {"plan-options", read_as<PlanOptions>},
+      {"canary-policy", read_as<CanaryPolicy>},
+      {"canary-state", read_as<CanaryState>},
+      {"canary-event", read_as<CanaryEvent>},
+      {"canary-step", read_as<CanaryStep>},
+      {"catalog", read_as<CatalogState>},
+      {"route-result", read_as<RouteResult>},
+      {"node-report", read_as<NodeReport>},
+      {"lock", read_as<DeployLock>},
+      {"deployment-record", read_as<DeploymentRecord>},
   };
   return table;
 }

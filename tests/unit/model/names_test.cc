@@ -9,6 +9,7 @@
 #include "convergence/catalog.h"
 #include "convergence/chain.h"
 #include "convergence/desired.h"
+#include "convergence/operate.h"
 #include "convergence/plan.h"
 
 namespace convergence {
@@ -59,6 +60,10 @@ TEST_CASE("names of enumerators are stable and lead back") {
                 "step-passed, all-steps-passed, failure-budget, no-evidence-deadline, step-deadline, aborted, "
                 "promoted-by-hand, paused, resumed, conflict, candidate-unhealthy, superseded, write-failed");
   }
+  SUBCASE("standing") {
+    check_names(NodeStanding::kLost, "as-wanted, changing, missing, behind, ill, failed, ignored, unexpected, lost");
+  }
+  SUBCASE("end of a roll-out") { check_names(RolloutEnd::kSuperseded, "under-way, good, taken-back, superseded"); }
   SUBCASE("evidence") { check_names(EvidenceKind::kBrokenSource, "counted, none, broken-source"); }
   SUBCASE("write outcome") { check_names(WriteOutcome::kError, "done, conflict, error"); }
   SUBCASE("verb") { check_names(CanaryVerb::kResume, "abort, promote, pause, resume"); }

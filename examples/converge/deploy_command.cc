@@ -1,0 +1,340 @@
+// deploy, cancel, toggle, lock, maintenance, policy: what people change.
+
+#include <fmt/format.h>
+
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "command.h"
+#include "convergence/codec.h"
+#include "convergence/error.h"
+#include "convergence/node_files.h"
+#include "documents.h"
+#include "fleet_words.h"
+
+namespace cli {
+
+using namespace convergence;  // NOLINT: a program's own source
+
+namespace {
+
+absl::Status usage(const std::string& problem) { return make_error(ErrorKind::kUsage, problem); }
+
+// What a package is, by flags; of a file that can be read here, digest and size are found.
+absl::Status take_package(const Arguments& arguments, Package& package) {
+  if (!arguments.has("package")) return absl::OkStatus();
+  const std::string given = arguments.get("package");
+  package = {};
+  package.source = given.find("://") == std::string::npos ? "file://" + given : given;
+  package.sha256 = arguments.get("sha256");
+  const absl::StatusOr<std::optional<long>> size = integer_flag(arguments, "size", 1, 1L << 60);
+  if (!size.ok()) return size.status();
+  package.size = static_cast<std::uint64_t>(size->value_or(0));
+  if (!package.sha256.empty()) return absl::OkStatus();
+  constexpr std::string_view kFile = "file://";
+  if (!package.source.starts_with(kFile)) {
+    return usage(fmt::format("deploy: -package {}: needs -sha256, so that every node gets the same bytes", given));
+  }
+  absl::StatusOr<std::string> digest = sha256_file(package.source.substr(kFile.size()), StopSignal());
+  if (!digest.ok()) return digest.status();
+  package.sha256 = *std::move(digest);
+  return absl::OkStatus();
+}
+
+// The service as the file has it, with what the document that is there knows.
+absl::StatusOr<DesiredService> from_file(const Arguments& arguments, const FleetsSeen& seen, const std::string& word) {
+  absl::StatusOr<DesiredState> state = read_desired_files({arguments.get("file")});
+  if (!state.ok()) return state.status();
+  for (const DesiredService& given : state->services) {
+    if (!is_named(given, word)) continue;
+    for (const DesiredService& there : seen.services) {
+      if (full_name(there) != full_name(given) || there.slice != given.slice) continue;
+      DesiredService merged = given;
+      merged.generation = there.generation;
+      merged.progress = there.progress;
+      merged.last_good = there.last_good;
+      merged.modify_index = there.modify_index;
+      merged.action = there.action;
+      return merged;
+    }
+    return given;
+  }
+  return make_error(ErrorKind::kNotFound, fmt::format("{}: has no service {}", arguments.get("file"), word));
+}
+
+struct Intent {
+  DesiredService before{};
+  DesiredService after{};
+};
+
+absl::StatusOr<Intent> intent_of(const Arguments& arguments, const FleetsSeen& seen) {
+  const std::string& word = arguments.words[0];
+  absl::StatusOr<DesiredService> there = service_named(seen, word);
+  absl::StatusOr<DesiredService> base = arguments.has("file") ? from_file(arguments, seen, word) : there;
+  if (!base.ok()) {
+    if (error_kind(base.status()) != ErrorKind::kNotFound || arguments.has("file")) return base.status();
+    return make_error(ErrorKind::kNotFound,
+                      fmt::format("{}: no such service is wanted; give its document with -file", word));
+  }
+  Intent intent;
+  if (there.ok()) intent.before = *there;
+  Release release = base->release;
+  release.version = arguments.words[1];
+  release.deployment = arguments.get("deployment");
+  if (absl::Status status = take_package(arguments, release.package); !status.ok()) return status;
+  const bool other = there.ok() && there->release.version != release.version;
+  if (other && !release.package.source.empty() && release.package == there->release.package) {
+    return usage(
+        fmt::format("deploy: the package that is there is that of {}; name the one of {} with -package or -file",
+                    there->release.version, release.version));
+  }
+  // Compared with what is wanted now; whatever else the file says comes with it.
+  DesiredService now = there.ok() ? *there : *base;
+  if (!there.ok()) now.generation = 0;
+  DesiredService next = deploy(now, release, arguments.has("again"));
+  if (!there.ok() || !(next == *there)) {
+    const std::uint64_t generation = next.generation;
+    next = *base;
+    next.release = release;
+    next.generation = generation;
+    next.action = DesiredAction::kInstall;
+  }
+  intent.after = std::move(next);
+  return intent;
+}
+
+Json json_of(const ServiceStatus& status, RolloutEnd end) { return to_json(status).set("end", to_string(end)); }
+
+// Tells what changes until the deployment has ended.
+int wait_for(Session& session, const DesiredService& service, const Arguments& arguments, Output& output) {
+  const absl::StatusOr<std::optional<Duration>> limit = duration_flag(arguments, "timeout");
+  if (!limit.ok()) return output.fail(limit.status(), kBadInput);
+  const Time until = session.executor->now() + limit->value_or(std::chrono::hours(1));
+  DesiredState one;
+  one.services = {service};
+  const std::string key = desired_to_kv(one, session.prefix).front().key;
+  std::map<std::string, std::string> told;
+  for (;;) {
+    absl::StatusOr<FleetsSeen> seen = fleets_of(session);
+    if (!seen.ok()) return output.fail(seen.status());
+    absl::StatusOr<DesiredService> now =
+        service_named(*seen, fmt::format("{}/{}/{}", service.placement.role, service.name, to_string(service.slice)));
+    if (!now.ok()) return output.fail(now.status());
+    absl::StatusOr<ServiceStatus> status = status_of(*now, seen->catalog, reports_of(*seen, *now));
+    if (!status.ok()) return output.fail(status.status());
+    const auto tell = [&](const std::string& what, const std::string& line) {
+      if (std::exchange(told[what], line) != line) output.say(line);
+    };
+    tell("", line_of(*status));
+    for (const NodeLine& line : status->nodes) tell(line.node, line_of(line));
+    const RolloutEnd end = end_of(*now, service.generation, *status);
+    if (end != RolloutEnd::kUnderWay) {
+      if (output.json()) output.document(json_of(*status, end));
+      if (end == RolloutEnd::kGood) return kDone;
+      return output.json()
+                 ? kFailed
+                 : output.fail(make_error(ErrorKind::kRefused,
+                                          fmt::format("{} {}: {}{}{}", service.name, service.release.version,
+                                                      end == RolloutEnd::kSuperseded ? "superseded" : "taken back",
+                                                      status->why.empty() ? "" : ": ", status->why)),
+                               kFailed);
+    }
+    if (session.executor->now() >= until || stop_requested()) {
+      return output.fail(make_error(ErrorKind::kTimeout, fmt::format("{} {}: has not ended yet; it goes on without us",
+                                                                     service.name, service.release.version)),
+                         kFailed);
+    }
+    // The document changes, or a second passes: reports of nodes are looked at that often.
+    ReadOptions change = session.read;
+    change.wait_index = now->modify_index;
+    change.wait = std::chrono::seconds(1);
+    (void)await<Answer<std::optional<KvPair>>>(
+        *session.executor, [&](auto done) { session.client->kv_get(key, change, std::move(done)); });
+  }
+}
+
+constexpr int kTries = 5;  // agents write the same document when a phase is over
+
+// Reads, decides and writes; again where another was faster. `round` gives the exit status.
+int read_and_write(Session& session, Output& output,
+                   const std::function<absl::StatusOr<int>(const FleetsSeen& seen)>& round) {
+  for (int tries = 1;; ++tries) {
+    absl::StatusOr<FleetsSeen> seen = fleets_of(session);
+    if (!seen.ok()) return output.fail(seen.status());
+    absl::StatusOr<int> code = round(*seen);
+    if (code.ok()) return *code;
+    const bool lost = absl::IsAborted(code.status());
+    if (!lost || tries == kTries) return output.fail(code.status());
+  }
+}
+
+// Writes a changed document and tells of it.
+absl::StatusOr<int> write(Session& session, const DesiredChange& change, const std::string& line,
+                          const Arguments& arguments, Output& output) {
+  DesiredState one;
+  one.services = {change.service};
+  if (absl::Status valid = validate(one); !valid.ok()) return valid;
+  if (!arguments.has("dry-run")) {
+    const absl::Status status = await_done(
+        *session.executor,
+        [&](auto done) { write_change(*session.client, session.prefix, change, std::move(done)); });
+    if (!status.ok()) return status;
+  }
+  if (output.json() && !arguments.has("wait")) output.document(to_json(change.service));
+  output.say(arguments.has("dry-run") ? "would be: " + line : line);
+  return kDone;
+}
+
+// The service that a verb is about; `change` gives its document as it is to be.
+int change_service(const Arguments& arguments, Output& output, std::string_view verb,
+                   const std::function<absl::StatusOr<DesiredService>(const DesiredService&, const Asked&)>& change,
+                   const std::function<std::string(const DesiredService&)>& line) {
+  if (arguments.words.empty()) {
+    return output.fail(usage(fmt::format("converge {}: needs the name of a service; see --help", verb)), kBadInput);
+  }
+  absl::StatusOr<Session> session = connect(arguments);
+  if (!session.ok()) return output.fail(session.status());
+  return read_and_write(*session, output, [&](const FleetsSeen& seen) -> absl::StatusOr<int> {
+    absl::StatusOr<DesiredService> service = service_named(seen, arguments.words.front());
+    if (!service.ok()) return service.status();
+    absl::StatusOr<DesiredService> next = change(*service, asked_by(arguments, *session));
+    if (!next.ok()) return next.status();
+    if (!(*next == *service)) return write(*session, {*next, std::nullopt}, line(*next), arguments, output);
+    if (output.json()) output.document(to_json(*next));
+    output.say(line(*next) + " already");
+    return kDone;
+  });
+}
+
+}  // namespace
+
+int run_deploy(const Arguments& arguments, Output& output) {
+  if (arguments.words.size() != 2) {
+    return output.fail(usage("converge deploy: needs a service and a version; see --help"), kBadInput);
+  }
+  absl::StatusOr<Session> session = connect(arguments);
+  if (!session.ok()) return output.fail(session.status());
+  DesiredService after;
+  const int code = read_and_write(*session, output, [&](const FleetsSeen& seen) -> absl::StatusOr<int> {
+    absl::StatusOr<Intent> intent = intent_of(arguments, seen);
+    if (!intent.ok()) return intent.status();
+    after = intent->after;
+    if (intent->before == after) {
+      output.say(fmt::format("{} {} is wanted already", full_name(after), after.release.version));
+      if (output.json() && !arguments.has("wait")) output.document(to_json(after));
+      return kDone;
+    }
+    const DesiredChange change{
+        after, DeploymentRecord{after.release.version, after.generation, asked_by(arguments, *session)}};
+    const std::string before = intent->before.name.empty() ? "nothing" : intent->before.release.version;
+    return write(*session, change,
+                 fmt::format("{}: {} -> {} ({})", full_name(after), before, after.release.version,
+                             deployment_key(after)),
+                 arguments, output);
+  });
+  if (code != kDone || !arguments.has("wait") || arguments.has("dry-run")) return code;
+  catch_stop_signals();
+  return wait_for(*session, after, arguments, output);
+}
+
+int run_cancel(const Arguments& arguments, Output& output) {
+  return change_service(arguments, output, "cancel", cancel, [](const DesiredService& next) {
+    return fmt::format("{} {}: taken back ({}), {}", full_name(next), next.release.version, next.progress.why,
+                       next.last_good ? "to " + next.last_good->version : "nodes keep what they run");
+  });
+}
+
+int run_toggle(const Arguments& arguments, Output& output) {
+  const bool on = arguments.words.size() == 2 && arguments.words[1] == "on";
+  if (!on && (arguments.words.size() != 2 || arguments.words[1] != "off")) {
+    return output.fail(usage("converge toggle: needs a service, and on or off; see --help"), kBadInput);
+  }
+  return change_service(
+      arguments, output, "toggle", [on](const DesiredService& service, const Asked&) { return toggle(service, on); },
+      [on](const DesiredService& next) {
+        return fmt::format("{} is switched {}", full_name(next), on ? "on" : "off: agents leave it as it is");
+      });
+}
+
+int run_lock(const Arguments& arguments, Output& output) {
+  absl::StatusOr<Session> session = connect(arguments);
+  if (!session.ok()) return output.fail(session.status());
+  DeployLock lock;
+  lock.scope = arguments.has("role")   ? "roles/" + arguments.get("role")
+               : arguments.has("node") ? "nodes/" + arguments.get("node")
+                                       : "all";
+  if (absl::Status valid = check_lock_scope(lock.scope); !valid.ok()) return output.fail(valid, kBadInput);
+  const bool off = arguments.words.size() == 1 && arguments.words[0] == "off";
+  if (!off && (arguments.words.size() != 1 || arguments.words[0] != "on")) {
+    return output.fail(usage("converge lock: needs on or off; see --help"), kBadInput);
+  }
+  std::string line = fmt::format("{} {}", lock.scope, off ? "is not locked any more" : "is locked");
+  if (!arguments.has("dry-run")) {
+    if (off) {
+      absl::StatusOr<bool> there = await<bool>(*session->executor, [&](auto done) {
+        remove_lock(*session->client, session->prefix, lock.scope, std::move(done));
+      });
+      if (!there.ok()) return output.fail(there.status());
+      if (!*there) line = lock.scope + " was not locked";
+    } else {
+      lock.asked = asked_by(arguments, *session);
+      const absl::Status put = await_done(
+          *session->executor, [&](auto done) { put_lock(*session->client, session->prefix, lock, std::move(done)); });
+      if (!put.ok()) return output.fail(put);
+    }
+  }
+  if (output.json()) output.document(to_json(lock).set("scope", lock.scope).set("locked", !off));
+  output.say(line);
+  return kDone;
+}
+
+int run_maintenance(const Arguments& arguments, Output& output) {
+  const bool on = arguments.words.size() == 2 && arguments.words[1] == "on";
+  if (!on && (arguments.words.size() != 2 || arguments.words[1] != "off")) {
+    return output.fail(usage("converge maintenance: needs a node, and on or off; see --help"), kBadInput);
+  }
+  absl::StatusOr<Session> session = connect(arguments);
+  if (!session.ok()) return output.fail(session.status());
+  const std::string& node = arguments.words[0];
+  if (node.empty() || node.find('/') != std::string::npos) {
+    return output.fail(usage(fmt::format("converge maintenance: \"{}\" is no name of a node", node)), kBadInput);
+  }
+  ConsulClient::KvPut put;
+  // K7 of Environment Manager is cleared by writing nothing (environment-manager.md 1.1); so is ours.
+  put.key = arguments.has("environment-manager") ? fmt::format("nodes/{}/cold-standby", node)
+                                                 : fmt::format("{}/nodes/{}/maintenance", session->prefix, node);
+  put.value = on ? arguments.get("reason", "In Maintenance") : "";
+  if (!arguments.has("dry-run")) {
+    absl::StatusOr<bool> written =
+        await<bool>(*session->executor, [&](auto done) { session->client->kv_put(put, {}, std::move(done)); });
+    if (!written.ok()) return output.fail(written.status());
+  }
+  if (output.json()) output.document(Json().set("node", node).set("maintenance", on).set("reason", put.value));
+  output.say(fmt::format("{}: {}", node, on ? "in maintenance: no traffic goes there" : "out of maintenance"));
+  return kDone;
+}
+
+int run_policy(const Arguments& arguments, Output& output) {
+  const std::string who = arguments.words.size() == 1 ? arguments.words[0] : "";
+  if (who != "agent" && who != "operator") {
+    return output.fail(usage("converge policy: needs agent or operator; see --help"), kBadInput);
+  }
+  AclScope scope;
+  scope.prefix = arguments.get("prefix", kDefaultPrefix);
+  scope.environment = arguments.get("environment");
+  scope.role = arguments.get("role");
+  scope.node = arguments.get("node");
+  scope.services = arguments.all("service");
+  const std::string rules = who == "agent" ? agent_rules(scope) : operator_rules(scope);
+  if (output.json()) {
+    output.document(Json().set("rules", rules));
+  } else {
+    output.say(rules.substr(0, rules.size() - 1));
+  }
+  return kDone;
+}
+
+}  // namespace cli

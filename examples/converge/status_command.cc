@@ -1,0 +1,214 @@
+// status, diff, logs, history: how deployments stand and stood.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "command.h"
+#include "convergence/codec.h"
+#include "convergence/error.h"
+#include "fleet_words.h"
+#include "plan_command.h"
+
+namespace cli {
+
+using namespace convergence;  // NOLINT: a program's own source
+
+namespace {
+
+// The services that the words name, all without any; each with how it stands.
+absl::StatusOr<std::vector<ServiceStatus>> statuses(const FleetsSeen& seen, const std::vector<std::string>& words) {
+  std::vector<ServiceStatus> out;
+  std::map<std::string, bool> used;
+  for (const DesiredService& service : seen.services) {
+    bool named = words.empty();
+    for (const std::string& word : words) {
+      if (is_named(service, word)) named = used[word] = true;
+    }
+    if (!named) continue;
+    absl::StatusOr<ServiceStatus> status = status_of(service, seen.catalog, reports_of(seen, service));
+    if (!status.ok()) return status.status();
+    out.push_back(*std::move(status));
+  }
+  for (const std::string& word : words) {
+    if (!used[word]) return service_named(seen, word).status();
+  }
+  return out;
+}
+
+bool right(const NodeLine& line) { return line.standing == NodeStanding::kAsWanted; }
+
+Json json_of(const UnexpectedInstance& instance) {
+  return Json()
+      .set("node", instance.node)
+      .set("service", instance.service)
+      .set("service_id", instance.service_id)
+      .set("version", instance.version);
+}
+
+bool speaks_of(const std::vector<std::string>& words, const PastDeployment& one) {
+  return words.empty() || std::ranges::any_of(words, [&](const std::string& word) {
+           return word == one.service_id || word == fmt::format("{}/{}", one.role, one.service_id);
+         });
+}
+
+std::string tally(const PastDeployment& one) {
+  std::map<NodeStatus, int> count;
+  for (const auto& [node, report] : one.reports) ++count[report.status];
+  std::string text = fmt::format("{} of {} nodes done", count[NodeStatus::kSuccess], one.reports.size());
+  if (int failed = count[NodeStatus::kFailed]) text += fmt::format(", {} failed", failed);
+  if (int open = count[NodeStatus::kInProgress]) text += fmt::format(", {} at it", open);
+  return text;
+}
+
+}  // namespace
+
+int run_status(const Arguments& arguments, Output& output) {
+  absl::StatusOr<Session> session = connect(arguments);
+  if (!session.ok()) return output.fail(session.status());
+  absl::StatusOr<FleetsSeen> seen = fleets_of(*session);
+  if (!seen.ok()) return output.fail(seen.status());
+  absl::StatusOr<std::vector<ServiceStatus>> all = statuses(*seen, arguments.words);
+  if (!all.ok()) return output.fail(all.status());
+  if (output.json()) {
+    Json::Array services;
+    for (const ServiceStatus& status : *all) services.push_back(to_json(status));
+    Json::Array locks;
+    for (const DeployLock& lock : seen->locks) locks.push_back(to_json(lock).set("scope", lock.scope));
+    output.document(Json()
+                        .set("services", Json(std::move(services)))
+                        .set("locks", Json(std::move(locks)))
+                        .set("broken", broken_json(seen->broken)));
+    return kDone;
+  }
+  for (const DeployLock& lock : seen->locks) {
+    output.say(fmt::format("locked: {} by {}{}{}", lock.scope, lock.asked.by.empty() ? "somebody" : lock.asked.by,
+                           lock.asked.reason.empty() ? "" : ": ", lock.asked.reason));
+  }
+  for (const ServiceStatus& status : *all) {
+    output.say(line_of(status));
+    for (const NodeLine& line : status.nodes) output.say(line_of(line));
+  }
+  if (all->empty()) output.say("no service is wanted");
+  say_broken_documents(*seen, output);
+  return kDone;
+}
+
+int run_diff(const Arguments& arguments, Output& output) {
+  absl::StatusOr<Session> session = connect(arguments);
+  if (!session.ok()) return output.fail(session.status());
+  absl::StatusOr<FleetsSeen> seen = fleets_of(*session);
+  if (!seen.ok()) return output.fail(seen.status());
+  absl::StatusOr<std::vector<ServiceStatus>> all = statuses(*seen, arguments.words);
+  if (!all.ok()) return output.fail(all.status());
+  // What is not named here may be wanted there: instances are unexpected only where all is looked at.
+  std::vector<UnexpectedInstance> unexpected;
+  if (arguments.words.empty() && seen->broken.empty()) {
+    auto found = unexpected_instances(seen->services, seen->catalog, session->prefix);
+    if (!found.ok()) return output.fail(found.status());
+    unexpected = *std::move(found);
+  }
+  Json::Array differences;
+  std::size_t same = 0;
+  for (const ServiceStatus& status : *all) {
+    for (const NodeLine& line : status.nodes) {
+      if (right(line)) {
+        ++same;
+        continue;
+      }
+      differences.push_back(Json()
+                                .set("node", line.node)
+                                .set("service_id", status.service_id)
+                                .set("standing", to_string(line.standing))
+                                .set("version", line.version)
+                                .set("wanted", line.wanted)
+                                .set("why", line.why));
+      output.say(fmt::format("{:10} {} on {}: {}", to_string(line.standing), status.service_id, line.node, line.why));
+    }
+  }
+  Json::Array extra;
+  for (const UnexpectedInstance& one : unexpected) {
+    extra.push_back(json_of(one));
+    output.say(fmt::format("unexpected {} on {}: {} is wanted by nobody", one.service_id, one.node,
+                           one.version.empty() ? "it" : one.version));
+  }
+  const bool equal = differences.empty() && extra.empty();
+  if (output.json()) {
+    output.document(Json()
+                        .set("same", static_cast<std::int64_t>(same))
+                        .set("differences", Json(std::move(differences)))
+                        .set("unexpected", Json(std::move(extra)))
+                        .set("broken", broken_json(seen->broken)));
+  }
+  if (equal) output.say(fmt::format("no difference: {} instances as wanted", same));
+  say_broken_documents(*seen, output);
+  return equal || !arguments.has("detailed-exitcode") ? kDone : kChanges;
+}
+
+int run_logs(const Arguments& arguments, Output& output) {
+  if (arguments.words.empty()) {
+    return output.fail(make_error(ErrorKind::kUsage, "converge logs: needs the name of a node; see --help"), kBadInput);
+  }
+  const std::string node = arguments.words.front();
+  const std::vector<std::string> services(arguments.words.begin() + 1, arguments.words.end());
+  absl::StatusOr<Session> session = connect(arguments);
+  if (!session.ok()) return output.fail(session.status());
+  absl::StatusOr<FleetsSeen> seen = fleets_of(*session);
+  if (!seen.ok()) return output.fail(seen.status());
+  Json::Array documents;
+  std::map<std::string, bool> told;  // of each service its latest deployment, unless all are asked for
+  for (const PastDeployment& one : seen->deployments) {
+    auto found = one.reports.find(node);
+    if (found == one.reports.end() || !speaks_of(services, one)) continue;
+    if (std::exchange(told[one.role + "/" + one.service_id], true) && !arguments.has("all")) continue;
+    const NodeReport& report = found->second;
+    documents.push_back(
+        Json().set("service_id", one.service_id).set("deployment", one.deployment).set("report", to_json(report)));
+    output.say(fmt::format("{} {} ({}) since {}: {}{}{}", one.service_id, report.version, one.deployment,
+                           time_text(report.start), to_string(report.status), report.reason.empty() ? "" : ": ",
+                           report.reason));
+    for (const std::string& line : report.log_tail) output.say("  " + line);
+    if (!report.log.empty()) output.say("  the whole log: " + report.log);
+  }
+  const bool none = documents.empty();
+  if (output.json()) output.document(Json(std::move(documents)));
+  if (none) {
+    return output.fail(make_error(ErrorKind::kNotFound, fmt::format("{}: has reported no deployment", node)), kFailed);
+  }
+  return kDone;
+}
+
+int run_history(const Arguments& arguments, Output& output) {
+  absl::StatusOr<Session> session = connect(arguments);
+  if (!session.ok()) return output.fail(session.status());
+  absl::StatusOr<FleetsSeen> seen = fleets_of(*session);
+  if (!seen.ok()) return output.fail(seen.status());
+  const absl::StatusOr<std::optional<long>> most = integer_flag(arguments, "most", 1, 100000);
+  if (!most.ok()) return output.fail(most.status(), kBadInput);
+  Json::Array documents;
+  for (const PastDeployment& one : seen->deployments) {
+    if (!speaks_of(arguments.words, one)) continue;
+    if (documents.size() == static_cast<std::size_t>(most->value_or(20))) break;
+    documents.push_back(to_json(one));
+    std::string text =
+        fmt::format("{}  {}/{} {}: {}", time_text(began(one)), one.role, one.service_id, one.deployment, tally(one));
+    if (one.record) {
+      const Asked& asked = one.record->asked;
+      text += fmt::format(", asked for by {}{}{}", asked.by.empty() ? "somebody" : asked.by,
+                          asked.reason.empty() ? "" : ": ", asked.reason);
+    }
+    output.say(text);
+    for (const auto& [node, report] : one.reports) {
+      if (report.status == NodeStatus::kFailed) output.say(fmt::format("  {} failed: {}", node, report.reason));
+    }
+  }
+  if (documents.empty()) output.say("no deployment");
+  if (output.json()) output.document(Json(std::move(documents)));
+  return kDone;
+}
+
+}  // namespace cli
