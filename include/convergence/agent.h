@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -115,6 +116,7 @@ struct AgentConfig {
   Duration fleet_poll = std::chrono::seconds(5);  // how often a roll-out under way is looked at
   std::int32_t max_attempts = 3;                  // processes that may die over one deployment
   std::int32_t keep_outcomes = 10;                // of one service
+  std::int32_t keep_folders = 3;                  // of deployments of one service that have ended, for their logs
   friend bool operator==(const AgentConfig&, const AgentConfig&) = default;
 };
 
@@ -256,13 +258,22 @@ struct ReportNode {
   std::string why{};
   friend bool operator==(const ReportNode&, const ReportNode&) = default;
 };
+// After a deployment has ended: what stays of all of them on the node. What else lies in the agent's folder, and
+// nothing outside it but trees of these deployments that nothing links to, may go; that it goes is of no consequence.
+struct Collect {
+  std::map<std::string, std::set<std::string>> folders{};  // service id -> deployments whose folders stay
+  std::map<std::string, std::string> installed{};          // service id -> deployment whose files are in place
+  std::set<std::string> packages{};                        // digests that stay in the cache
+  friend bool operator==(const Collect&, const Collect&) = default;
+};
 // A Woken at that time; replaces the one before.
 struct WakeAgent {
   Time at = kNever;
   friend bool operator==(const WakeAgent&, const WakeAgent&) = default;
 };
 
-using AgentEffect = std::variant<Remember, Work, StopWork, ReadLocal, ReadFleet, WriteDesired, ReportNode, WakeAgent>;
+using AgentEffect =
+    std::variant<Remember, Work, StopWork, ReadLocal, ReadFleet, WriteDesired, ReportNode, Collect, WakeAgent>;
 
 // ---- the step ----------------------------------------------------------------------------------------------------
 
@@ -276,6 +287,10 @@ struct AgentStep {
 // Total: every event is legal at any time. Never two services at once; nothing that runs is touched before its
 // successor is fetched, unpacked and found whole; a deployment that ended is not taken up again.
 AgentStep agent_step(AgentState state, const AgentEvent& event);
+
+// What stays: what is installed, wanted or known to be good, what a task is about, and the youngest deployments of each
+// service (environment-manager.md 2.5, stage 17, kept two by the time of their folders).
+Collect what_stays(const AgentMemory& memory, const std::vector<DesiredService>& services, std::int32_t keep_folders);
 
 // The stages of a task in order, with what a failure in each leads to: "nothing", "wait", "back", "on", "again".
 struct StageRow {

@@ -32,6 +32,8 @@ class NodeHands {
   virtual absl::Status remember(const AgentMemory& memory) = 0;
   // Service ids whose files are not as they were installed.
   virtual std::vector<std::string> damaged(const AgentMemory& memory) = 0;
+  // Has what is not named there go from the disk, some time; whoever keeps everything does nothing.
+  virtual void collect(const Collect&) {}
   // Where relative programs of checks are found: the unpacked archive.
   virtual std::string package_folder(const std::string& service_id, const Installed& installed) = 0;
   // The last lines of what the deployment's stages said.

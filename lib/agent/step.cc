@@ -388,6 +388,10 @@ class Turn {
     }
     report(task, true);
     memory().task.reset();
+    // Before it is known what is wanted nothing goes, for it may be that.
+    if (state_.desired_known) {
+      effects_.push_back(what_stays(memory(), state_.services, state_.config.keep_folders));
+    }
     effects_.push_back(ReadLocal{});
   }
 

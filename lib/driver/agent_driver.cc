@@ -61,6 +61,7 @@ struct AgentDriver::Impl : std::enable_shared_from_this<AgentDriver::Impl> {
   void on(const ReadFleet& read);
   void on(const WriteDesired& write);
   void on(const ReportNode& report);
+  void on(const Collect& collect);
   void on(const WakeAgent& wake);
 
   void register_service(const Work& work, ConsulClient::Done done);
@@ -329,6 +330,12 @@ void AgentDriver::Impl::write_report(const std::string& key) {
                  self->write_report(key);
                });
              });
+}
+
+void AgentDriver::Impl::on(const Collect& collect) {
+  if (!probe("before collect")) return;
+  hands.collect(collect);
+  probe("after collect");
 }
 
 void AgentDriver::Impl::on(const WakeAgent& wake) {

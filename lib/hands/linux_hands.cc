@@ -16,6 +16,7 @@
 #include "convergence/node.h"
 #include "convergence/node_facts.h"
 #include "lib/base/status_macros.h"
+#include "lib/hands/collect.h"
 #include "lib/hands/package_folder.h"
 
 namespace convergence {
@@ -277,6 +278,16 @@ class LinuxHands final : public NodeHands {
       if (!installed.release.package.source.empty() && !stands(id, installed).ok()) out.push_back(id);
     }
     return out;
+  }
+
+  // On the worker, behind what it has to do; nobody waits for it.
+  void collect(const Collect& stays) override {
+    worker_.submit<bool>(
+        [options = options_, stays](const StopSignal&) {
+          hands::collect(options, stays);
+          return absl::StatusOr<bool>(true);
+        },
+        [](const absl::StatusOr<bool>&) {});
   }
 
   std::string package_folder(const std::string& service_id, const Installed& installed) override {

@@ -137,6 +137,14 @@ absl::StatusOr<Manifest> read_manifest(const PackageFolder& folder) {
   return manifest;
 }
 
+absl::StatusOr<AppSpec> read_appspec(const PackageFolder& folder, const PackageContext& context) {
+  const std::string path = fmt::format("{}/{}", folder.archive(), kAppSpecFile);
+  if (!is_file(path)) return AppSpec();
+  CVG_ASSIGN_OR_RETURN(const std::string text, read_file(path));
+  CVG_ASSIGN_OR_RETURN(AppSpecRead read, parse_appspec(text, kAppSpecFile, context));
+  return std::move(read.spec);
+}
+
 absl::StatusOr<AppSpec> read_package(const LinuxHandsOptions& options, const PackageFolder& folder,
                                      const std::string& service_id, const Installed& subject) {
   PackageContext context;
@@ -147,12 +155,7 @@ absl::StatusOr<AppSpec> read_package(const LinuxHandsOptions& options, const Pac
   context.owning_cluster = options.owning_cluster;
   context.tags = options.tags;
   auto at = [&](std::string_view file) { return fmt::format("{}/{}", folder.archive(), file); };
-  AppSpec spec;
-  if (is_file(at(kAppSpecFile))) {
-    CVG_ASSIGN_OR_RETURN(const std::string text, read_file(at(kAppSpecFile)));
-    CVG_ASSIGN_OR_RETURN(AppSpecRead read, parse_appspec(text, kAppSpecFile, context));
-    spec = std::move(read.spec);
-  }
+  CVG_ASSIGN_OR_RETURN(AppSpec spec, read_appspec(folder, context));
   if (is_file(at(kHealthchecksFile))) {
     CVG_ASSIGN_OR_RETURN(const std::string text, read_file(at(kHealthchecksFile)));
     CVG_ASSIGN_OR_RETURN(HealthchecksRead read, parse_healthchecks(text, kHealthchecksFile));

@@ -5,6 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "convergence/agent.h"
+#include "convergence/appspec.h"
 #include "convergence/linux_hands.h"
 
 namespace convergence::hands {
@@ -30,6 +31,8 @@ bool is_file(const std::string& path);
 absl::Status write_manifest(const PackageFolder& folder, const Manifest& manifest);
 absl::StatusOr<Manifest> read_manifest(const PackageFolder& folder);
 
+// The package's appspec.yml alone; empty where there is none.
+absl::StatusOr<AppSpec> read_appspec(const PackageFolder& folder, const PackageContext& context);
 // Reads and holds against each other all documents of the unpacked package.
 absl::StatusOr<AppSpec> read_package(const LinuxHandsOptions& options, const PackageFolder& folder,
                                      const std::string& service_id, const Installed& subject);

@@ -200,6 +200,29 @@ class OwnDocuments(AgentCase):
             self.assertEqual(((self.roots / "pid").read_text(), self.installed()), (pid, "1.0"))
             self.assertNotIn("shop 2.0: stop", self.lines())
 
+    def test_what_is_not_needed_any_more_goes(self):
+        """F28, W-S15: what runs and is known to be good stays, and the youngest deployments for their logs."""
+        stray = self.folder / "state" / "deployments" / "shop" / "notes.txt"
+        with self.agent():
+            for generation, version in enumerate(("1.0", "2.0", "3.0", "4.0", "5.0"), start=1):
+                bad = version == "4.0"
+                self.want(version, self.package(version, validate=_BAD if bad else _GOOD), generation)
+                end = "failed: validate-service: hooks/validate.sh: exit status 7" if bad else "done"
+                self.wait_line(f"shop {version}: {end}")
+                self.wait("phase", lambda: self.phase()["phase"] == ("reverted" if bad else "done"))
+                stray.touch()
+            folder = self.folder / "state" / "deployments" / "shop"
+            left = {"notes.txt", "3.0@3", "4.0@4", "5.0@5"}
+            self.wait("collected", lambda: {one.name for one in folder.iterdir()} == left)
+            packages = {hashlib.sha256((self.folder / f"shop-{version}.zip").read_bytes()).hexdigest()
+                        for version in ("5.0", "3.0")}
+            cache = self.folder / "state" / "cache" / "sha256"
+            self.wait("cache", lambda: {one.name for one in cache.iterdir()} <= packages)
+            # Of its trees the one that runs is left, beside the link to it.
+            self.wait("trees", lambda: len([one for one in self.roots.iterdir() if one.is_dir()]) == 2)
+            self.assertEqual(self.installed(), "5.0")
+            self.assertIn("this one is broken", (folder / "4.0@4" / "logs" / "deployment.log").read_text())
+
     def test_a_folder_has_one_agent(self):
         with self.agent():
             self.wait("lock", lambda: (self.folder / "state" / "agent.json").exists() or

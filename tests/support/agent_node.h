@@ -42,6 +42,7 @@ class AgentNode {
   std::set<std::string> slots{};
   std::vector<std::string> trace{};
   std::vector<ReportNode> reports{};
+  Collect collected{};   // what stays, as it was said last
   std::string breach{};  // the first thing that must never be, and was
 
   // Runs until nothing is left to do but wait, or until `effects` more were carried out: then the agent is killed.
@@ -84,6 +85,11 @@ class AgentNode {
           disk = remember->memory;
         } else if (auto* report = std::get_if<ReportNode>(&effect)) {
           reports.push_back(*report);
+        } else if (auto* collect = std::get_if<Collect>(&effect)) {
+          collected = *collect;
+          for (const auto& [id, deployment] : files) {
+            if (!collect->folders[id].contains(deployment)) breach = fmt::format("{}: {} would go", id, deployment);
+          }
         }
         check();
       }

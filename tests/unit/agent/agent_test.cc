@@ -206,6 +206,42 @@ TEST_CASE("P-L, W-A5: what was taken out of the catalog comes back without a res
   CHECK(node.text() == kAsBefore);
 }
 
+TEST_CASE("F28, W-S15: what stays of ended deployments") {
+  AgentMemory memory;
+  const auto installed = [](const std::string& deployment, const std::string& digest) {
+    Installed out;
+    out.deployment = deployment;
+    out.release.package.sha256 = digest;
+    return out;
+  };
+  memory.installed = {{"web", installed("3", "c3")}};
+  for (int i = 1; i <= 6; ++i) {
+    memory.outcomes["web"][std::to_string(i)] = {i != 5, Stage::kStart, "", 1, Time{std::chrono::seconds(i)}};
+  }
+  memory.outcomes["gone"]["9"] = {true, Stage::kRemove, "", 1, {}};
+  Task task;
+  task.service_id = "api";
+  task.next = installed("2.0", "a2");
+  task.previous = installed("1.0", "a1");
+  memory.task = task;
+  DesiredService web = package("web", "7");
+  web.release.package.sha256 = "c7";
+  web.last_good = Release();
+  web.last_good->deployment = "2";
+  web.last_good->package.sha256 = "c2";
+  CHECK(what_stays(memory, {web}, 2) ==
+        Collect{{{"api", {"1.0", "2.0"}}, {"gone", {"9"}}, {"web", {"2", "3", "5", "6", "7"}}},
+                {{"web", "3"}},
+                {"a1", "a2", "c2", "c3", "c7"}});
+  CHECK(what_stays({}, {}, 2) == Collect{});
+
+  AgentNode node = two_services();
+  node.broken[{Stage::kStart, "2.0"}] = "exit status 3";
+  node.wanted[1] = package("web", "2.0");
+  CHECK(node.run());
+  CHECK(node.collected == Collect{{{"api", {"1.0"}}, {"web", {"1.0", "2.0"}}}, {{"api", "1.0"}, {"web", "1.0"}}, {}});
+}
+
 TEST_CASE("files that are gone are installed again") {
   AgentNode node = two_services();
   node.files.erase("web");
