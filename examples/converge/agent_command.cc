@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "agent_start.h"
 #include "command.h"
 #include "convergence/agent_driver.h"
 #include "convergence/codec.h"
@@ -16,8 +17,6 @@ namespace cli {
 using namespace convergence;  // NOLINT: a program's own source
 
 namespace {
-
-constexpr auto kLook = std::chrono::seconds(1);  // how long a signal may go unnoticed
 
 // Says what an agent does, in a line for each stage and each end.
 class Teller {
@@ -90,25 +89,37 @@ absl::StatusOr<LinuxHandsOptions> hands_options(const Arguments& arguments) {
 }  // namespace
 
 int run_agent(const Arguments& arguments, Output& output) {
-  AgentOptions options;
-  options.role = arguments.get("role");
-  if (options.role.empty()) {
-    return output.fail(make_error(ErrorKind::kUsage, "converge agent: needs -role: the role of this node"), kBadInput);
-  }
-  const absl::StatusOr<LinuxHandsOptions> hands_are = hands_options(arguments);
+  absl::StatusOr<LinuxHandsOptions> hands_are = hands_options(arguments);
   if (!hands_are.ok()) return output.fail(hands_are.status(), kBadInput);
+  const absl::StatusOr<ReadinessWait> readiness_is = readiness_wait(arguments);
+  if (!readiness_is.ok()) return output.fail(readiness_is.status(), kBadInput);
   absl::StatusOr<Session> session = connect(arguments);
   if (!session.ok()) return output.fail(session.status());
+  const absl::StatusOr<Identity> who = agent_identity(arguments, *session->executor);
+  if (!who.ok()) {
+    return error_kind(who.status()) == ErrorKind::kNotFound ? output.fail(who.status(), kBadInput)
+                                                            : output.fail(who.status());
+  }
+  hands_are->owning_cluster = who->cluster;
+  hands_are->tags = who->tags;
   absl::StatusOr<AgentMemory> memory = read_agent_memory(hands_are->folder);
   if (!memory.ok()) return output.fail(memory.status());
   absl::StatusOr<std::unique_ptr<NodeHands>> hands = new_linux_hands(*session->executor, *hands_are);
   if (!hands.ok()) return output.fail(hands.status());
 
+  catch_stop_signals();
+  output.say(describe(*who));
+  if (absl::Status ready = wait_until_ready(*readiness_is, *session->executor, output); !ready.ok()) {
+    return stop_requested() ? kDone : output.fail(ready);
+  }
+
   Teller teller(output);
+  AgentOptions options;
+  options.role = who->role;
   options.prefix = session->prefix;
   options.config.owner = session->prefix;
-  options.environment = arguments.get("environment");
-  options.instance = arguments.get("instance");
+  options.environment = reads_environment_manager(arguments) ? who->environment : "";
+  options.instance = who->instance;
   options.on_step = [&](const AgentStep& step) { teller.tell(step); };
   AgentDriver driver(*session->client, **hands, *std::move(memory), options);
   bool ended = false;
@@ -117,7 +128,6 @@ int run_agent(const Arguments& arguments, Output& output) {
     ended = true;
     status = std::move(result);
   });
-  catch_stop_signals();
   while (!ended && !stop_requested()) session->executor->poll(kLook);
   driver.stop();
   return status.ok() ? kDone : output.fail(status);

@@ -111,13 +111,16 @@ class AgentCase(unittest.TestCase):
         answer = self.consul.request("GET", path)
         return json.loads(answer.body) if answer.status == 200 else None
 
+    def command(self, *words):
+        return [PROGRAMS.converge, "agent", "-folder", str(self.folder / "state"), "-allow-root", str(self.roots),
+                "-min-free-mb", "1", *words]
+
     @contextlib.contextmanager
-    def agent(self, *words, **environment):
+    def agent(self, *words, role="web", **environment):
         """A running agent; its lines are in self.lines()."""
         self.processes += 1
         self.log = self.folder / f"agent-{self.processes}.log"
-        command = [PROGRAMS.converge, "agent", "-role", "web", "-folder", str(self.folder / "state"), "-allow-root",
-                   str(self.roots), "-min-free-mb", "1", *words]
+        command = self.command(*(["-role", role] if role else []), *words)
         with open(self.log, "wb") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log,
                                        env=clean_environment(**{**self.consul.environment(), **environment}))
@@ -225,6 +228,122 @@ class OwnDocuments(AgentCase):
             self.wait_line("shop 2.0: done")
             self.wait("good", lambda: self.phase()["phase"] == "done")
         self.assertEqual((self.installed(), self.instances()), ("2.0", [("2.0", {"shop:page": "passing"})]))
+
+
+class Ec2Metadata(http.server.BaseHTTPRequestHandler):
+    """The instance metadata service, version 2: nothing without a token that a PUT gave."""
+    token = "AQAEAtoken=="
+    tags = {"Environment": "pr1", "EnvironmentType": "Prod", "Role": "web", "OwningCluster": "Infra", "Tier": "front"}
+
+    def do_PUT(self):
+        self.answer(self.token if self.path == "/latest/api/token" else None)
+
+    def do_GET(self):
+        tags = "/latest/meta-data/tags/instance"
+        known = {"/latest/meta-data/instance-id": "i-0abc", tags: "\n".join(self.tags),
+                 **{f"{tags}/{name}": value for name, value in self.tags.items()}}
+        granted = self.headers.get("X-aws-ec2-metadata-token") == self.token
+        self.answer(known.get(self.path) if granted else None)
+
+    def answer(self, text):
+        body = (text or "").encode()
+        self.send_response(404 if text is None else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+class Start(AgentCase):
+    """environment-manager.md 2.1: who the node is, and whether it may begin."""
+
+    def metadata(self):
+        server = self.enterContext(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Ec2Metadata))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.shutdown)
+        return f"127.0.0.1:{server.server_port}"
+
+    def test_flags_over_variables_over_the_file_over_ec2(self):
+        endpoint = self.metadata()
+        identity = self.folder / "identity"
+        identity.write_text("CONVERGENCE_ROLE=filed\nCONVERGENCE_ENVIRONMENT=filed\nCONVERGENCE_CLUSTER='Filed'\n")
+        ec2 = ["-ec2", "-ec2-endpoint", endpoint]
+        file = ["-identity-file", str(identity)]
+        cases = [
+            ("flag", ["-role", "web"], {}, "this is the local node: role web"),
+            ("variables", [], {"CONVERGENCE_ROLE": "api", "CONVERGENCE_INSTANCE": "n1"}, "this is n1: role api"),
+            ("flag over variable", ["-role", "web"], {"CONVERGENCE_ROLE": "api"}, "this is the local node: role web"),
+            ("file", file, {}, "this is the local node: role filed, environment filed, cluster Filed"),
+            ("variable over file", file, {"CONVERGENCE_ROLE": "api"},
+             "this is the local node: role api, environment filed, cluster Filed"),
+            ("ec2", ec2, {}, "this is i-0abc: role web, environment pr1, environment type Prod, cluster Infra"),
+            ("file over ec2", [*file, *ec2], {},
+             "this is i-0abc: role filed, environment filed, environment type Prod, cluster Filed"),
+            ("environment manager", [*ec2, "-environment-manager", "-environment-type", "Test", "-cluster", "Mine"], {},
+             "this is i-0abc: role web, environment pr1, environment type Test, cluster Mine"),
+        ]
+        for name, words, variables, line in cases:
+            with self.subTest(name), self.agent(*words, role=None, **variables):
+                self.wait("identity", self.lines)
+                self.assertEqual(self.lines()[0], line)
+
+    def test_a_part_that_is_missing_is_refused_by_its_name(self):
+        nobody = ["-ec2", "-ec2-endpoint", "127.0.0.1:1"]
+        role = "identity: no role: give --role or CONVERGENCE_ROLE"
+        environment = "no environment: give --environment or CONVERGENCE_ENVIRONMENT"
+        instance = "no instance: give --instance or CONVERGENCE_INSTANCE"
+        cases = [
+            ("nothing", [], 2, role),
+            ("environment manager's", ["-role", "web", "-environment-manager"], 2,
+             f"identity: {environment}; {instance}"),
+            ("reports need an instance", ["-role", "web", "-environment", "pr1"], 2, f"identity: {instance}"),
+            ("no EC2 instance", ["-role", "web", *nobody], 2, f"identity: {instance}; EC2 was asked: EC2 metadata"),
+            ("no tags to be had", ["-role", "web", "-instance", "i-1", *nobody], 1, "EC2 metadata: PUT /latest/api/token"),
+            ("no such file", ["-identity-file", str(self.folder / "none")], 2, str(self.folder / "none")),
+            ("endpoint alone", ["-role", "web", "-ec2-endpoint", "x"], 2, "-ec2-endpoint: says nothing without -ec2"),
+            ("late", ["-role", "web", "-readiness-late", "never"], 2, "-readiness-late=never: is neither stop nor go"),
+            ("no readiness file", ["-role", "web", "-readiness-late", "go"], 2, "say nothing without -readiness-file"),
+        ]
+        for name, words, code, problem in cases:
+            with self.subTest(name):
+                done = subprocess.run(self.command(*words), capture_output=True, text=True, timeout=_PATIENCE_S,
+                                      env=clean_environment(**self.consul.environment()))
+                self.assertEqual((done.returncode, done.stdout), (code, ""), done.stderr)
+                self.assertIn(problem, done.stderr)
+
+    def test_it_begins_when_the_node_is_ready(self):
+        self.want("1.0", self.package("1.0"), 1)
+        semaphore = self.folder / "ready"
+        semaphore.write_text("not yet\n")
+        with self.agent("-readiness-file", str(semaphore)) as process:
+            waits = f"waits for {semaphore} to say ok, 1800 s more: it says something else"
+            self.wait_line(waits)
+            self.assertEqual(self.lines(), ["this is the local node: role web", waits])
+            self.assertIsNone(process.poll())
+            semaphore.write_text(" OK\n")
+            self.wait_line("shop 1.0: done")
+            self.assertEqual(self.lines()[2], f"{semaphore}: ok, the node is ready")
+
+    def test_too_late_it_stops_or_goes_on_as_was_said(self):
+        self.want("1.0", self.package("1.0"), 1)
+        semaphore = self.folder / "ready"
+        late = f"{semaphore}: did not say ok in time: it is not there"
+        words = ["-readiness-file", str(semaphore), "-readiness-deadline", "100ms"]
+        with self.agent(*words) as process:
+            self.assertEqual(process.wait(_PATIENCE_S), 1)
+            self.assertEqual(self.lines()[-1], f"converge: {late}")
+        self.assertEqual(self.instances(), [])
+        with self.agent(*words, "-readiness-late", "go"):
+            self.wait_line(f"{late}; goes on without")
+            self.wait_line("shop 1.0: done")
+
+    def test_a_signal_ends_the_wait(self):
+        with self.agent("-readiness-file", str(self.folder / "ready")) as process:
+            self.wait("waits", lambda: len(self.lines()) == 2)
+            process.terminate()
+            self.assertEqual(process.wait(_PATIENCE_S), 0)
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
