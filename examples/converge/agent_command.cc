@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -9,14 +10,18 @@
 #include "command.h"
 #include "convergence/agent_driver.h"
 #include "convergence/codec.h"
+#include "convergence/environment_manager.h"
 #include "convergence/error.h"
 #include "convergence/linux_hands.h"
+#include "convergence/standby.h"
 
 namespace cli {
 
 using namespace convergence;  // NOLINT: a program's own source
 
 namespace {
+
+constexpr auto kFarewell = std::chrono::seconds(3);  // for the last word to the local agent
 
 // Says what an agent does, in a line for each stage and each end.
 class Teller {
@@ -86,6 +91,24 @@ absl::StatusOr<LinuxHandsOptions> hands_options(const Arguments& arguments) {
   return options;
 }
 
+StandbyOptions standby_options(const AgentOptions& agent, Output& output) {
+  StandbyOptions options;
+  if (!agent.environment.empty()) options.key = cold_standby_key(agent.instance);
+  options.prefix = agent.prefix;
+  options.on_change = [&output, before = std::string()](const std::string& reason) mutable {
+    if (output.json()) {
+      output.document(Json().set("standby", reason));
+    } else if (!reason.empty()) {
+      output.say("in standby, no traffic: " + reason);
+    } else if (!before.empty()) {
+      output.say("in service again");
+    }
+    before = reason;
+  };
+  options.on_problem = [&output](const absl::Status& problem) { output.say(std::string(problem.message())); };
+  return options;
+}
+
 }  // namespace
 
 int run_agent(const Arguments& arguments, Output& output) {
@@ -128,8 +151,16 @@ int run_agent(const Arguments& arguments, Output& output) {
     ended = true;
     status = std::move(result);
   });
+  std::optional<Standby> standby;
+  if (!arguments.has("no-standby")) standby.emplace(*session->client, standby_options(options, output)).run();
   while (!ended && !stop_requested()) session->executor->poll(kLook);
   driver.stop();
+  if (standby) {
+    const auto stop = [&](ConsulClient::Done done) { standby->stop(std::move(done)); };
+    if (absl::Status left = await_done(*session->executor, stop, kFarewell); !left.ok()) {
+      output.say(std::string(left.message()));  // its ttl ends it
+    }
+  }
   return status.ok() ? kDone : output.fail(status);
 }
 

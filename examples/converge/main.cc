@@ -109,6 +109,7 @@ const std::vector<Command>& commands() {
         {"readiness-file", true, "begin when this file says ok"},
         {"readiness-deadline", true, "how long to wait for that (default 30m)"},
         {"readiness-late", true, "stop or go: what to do when it has passed (default stop)"},
+        {"no-standby", false, "keep no check of the node that takes it out of traffic when a key says so"},
         {"folder", true, "the agent's own folder (default /var/lib/convergence)"},
         {"allow-root", true, "folder below which packages may put files (default /opt and /srv)", true},
         {"s3-endpoint", true,

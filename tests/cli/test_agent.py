@@ -144,11 +144,19 @@ class AgentCase(unittest.TestCase):
         self.wait(line, lambda: line in self.lines())
 
     def instances(self, service="shop"):
-        """[(version, {check: status})] of the catalog; the node's own check apart."""
+        """[(version, {check: status})] of the catalog; the node's own checks apart."""
         rows = self.get(f"/v1/health/service/{service}")
         return [(row["Service"]["Meta"]["version"],
-                 {check["CheckID"]: check["Status"] for check in row["Checks"] if check["CheckID"] != "serfHealth"})
+                 {check["CheckID"]: check["Status"] for check in row["Checks"] if check["ServiceID"]})
                 for row in rows]
+
+    def in_traffic(self, service="shop"):
+        return bool(self.get(f"/v1/health/service/{service}?passing"))
+
+    def standby(self):
+        """(status, output) of the node's check, as the local agent has it."""
+        check = self.get("/v1/agent/checks").get("convergence-standby")
+        return check and (check["ServiceID"], check["Type"], check["Status"], check["Output"])
 
     def installed(self):
         return (self.roots / "shop" / "version").read_text()
@@ -344,6 +352,56 @@ class Start(AgentCase):
             self.wait("waits", lambda: len(self.lines()) == 2)
             process.terminate()
             self.assertEqual(process.wait(_PATIENCE_S), 0)
+
+
+class Standby(AgentCase):
+    """K7, W-A19, W-A33: a key takes the node out of traffic; deployments go on."""
+
+    def check(self, reason, key):
+        output = f"{reason} ({key})" if reason else f"in service: {key} says nothing"
+        return ("", "ttl", "critical" if reason else "passing", output)
+
+    def test_only_traffic_leaves(self):
+        key = f"convergence/nodes/{self.get('/v1/agent/self')['Config']['NodeName']}/maintenance"
+        self.want("1.0", self.package("1.0"), 1)
+        with self.agent() as process:
+            self.wait_line("shop 1.0: done")
+            self.wait("traffic", self.in_traffic)
+            self.put(f"/v1/kv/{key}", b"new disk\n")
+            self.wait_line("in standby, no traffic: new disk")
+            self.wait("no traffic", lambda: not self.in_traffic())
+            self.assertEqual(self.standby(), self.check("new disk", key))
+            self.want("2.0", self.package("2.0"), 2)
+            self.wait_line("shop 2.0: done")
+            self.assertEqual((self.installed(), self.instances()), ("2.0", [("2.0", {"shop:page": "passing"})]))
+            self.assertFalse(self.in_traffic())
+            # The next process knows it before anything else is said, and a clean end leaves it so.
+            process.terminate()
+            self.assertEqual(process.wait(_PATIENCE_S), 0)
+        self.assertEqual(self.standby(), self.check("new disk", key))
+        with self.agent() as process:
+            self.wait_line("in standby, no traffic: new disk")
+            self.put(f"/v1/kv/{key}", b"")
+            self.wait_line("in service again")
+            self.wait("traffic", self.in_traffic)
+            process.terminate()
+            self.assertEqual(process.wait(_PATIENCE_S), 0)
+        self.assertIsNone(self.standby())
+
+    def test_environment_managers_key(self):
+        with self.agent("-environment", "pr1", "-instance", "i-1"):
+            self.wait("registered", lambda: self.standby() == self.check("", "nodes/i-1/cold-standby"))
+            self.put("/v1/kv/nodes/i-1/cold-standby", b"In Maintenance")
+            self.wait("standby", lambda: self.standby() == self.check("In Maintenance", "nodes/i-1/cold-standby"))
+            self.put("/v1/agent/check/deregister/convergence-standby", b"")
+            self.put("/v1/kv/nodes/i-1/cold-standby", b"")
+            self.wait("registered again", lambda: self.standby() == self.check("", "nodes/i-1/cold-standby"))
+
+    def test_it_can_be_left_out(self):
+        self.want("1.0", self.package("1.0"), 1)
+        with self.agent("-no-standby"):
+            self.wait_line("shop 1.0: done")
+            self.assertIsNone(self.standby())
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
