@@ -75,6 +75,9 @@ absl::StatusOr<LinuxHandsOptions> hands_options(const Arguments& arguments) {
   options.folder = arguments.get("folder", "/var/lib/convergence");
   if (std::vector<std::string> roots = arguments.all("allow-root"); !roots.empty())
     options.allowed_roots = std::move(roots);
+  options.sensu_folder = arguments.get("sensu-folder");
+  if (std::vector<std::string> folders = arguments.all("sensu-plugins"); !folders.empty())
+    options.sensu_plugin_folders = std::move(folders);
   const absl::StatusOr<std::optional<long>> free = integer_flag(arguments, "min-free-mb", 0, 1'000'000'000);
   if (!free.ok()) return free.status();
   if (*free) options.min_free_disk = static_cast<std::uint64_t>(**free) * 1'000'000;

@@ -110,6 +110,8 @@ const std::vector<Command>& commands() {
         {"readiness-deadline", true, "how long to wait for that (default 30m)"},
         {"readiness-late", true, "stop or go: what to do when it has passed (default stop)"},
         {"no-standby", false, "keep no check of the node that takes it out of traffic when a key says so"},
+        {"sensu-folder", true, "write files for Sensu's checks here (default: none are written)"},
+        {"sensu-plugins", true, "folder where such checks find their programs; may be given again", true},
         {"folder", true, "the agent's own folder (default /var/lib/convergence)"},
         {"allow-root", true, "folder below which packages may put files (default /opt and /srv)", true},
         {"s3-endpoint", true,

@@ -80,24 +80,24 @@ class AgentCase(unittest.TestCase):
         with contextlib.suppress(OSError, ValueError):
             os.kill(int((self.roots / "pid").read_text()), signal.SIGKILL)
 
-    def package(self, version, validate=_GOOD, slow=""):
+    def package(self, version, validate=_GOOD, slow="", more=None):
         path = self.folder / f"shop-{version}.zip"
         files = {"appspec.yml": _APPSPEC, "healthchecks/consul/healthchecks.yml": _CHECKS, "app/version": version,
-                 "hooks/start.sh": _START, "hooks/stop.sh": _STOP, "hooks/validate.sh": validate}
+                 "hooks/start.sh": _START, "hooks/stop.sh": _STOP, "hooks/validate.sh": validate, **(more or {})}
         with zipfile.ZipFile(path, "w") as archive:
             for name, text in files.items():
                 text = text.replace("{roots}", str(self.roots)).replace("{slow}", slow)
                 archive.writestr(name, text)
         return path
 
-    def want(self, version, path, generation):
+    def want(self, version, path, generation, **more):
         answer = self.consul.request("GET", "/v1/kv/convergence/desired/web/shop/none?raw")
         before = json.loads(answer.body) if answer.status == 200 else {}
         document = {
             "name": "shop", "version": version, "port": self.port, "generation": generation,
             "package": {"source": f"file://{path}", "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
                         "size": path.stat().st_size},
-            "strategy": {"health_deadline": "20s"},
+            "strategy": {"health_deadline": "20s"}, **more,
         }
         if "last_good" in before:
             document["last_good"] = before["last_good"]
@@ -402,6 +402,77 @@ class Standby(AgentCase):
         with self.agent("-no-standby"):
             self.wait_line("shop 1.0: done")
             self.assertIsNone(self.standby())
+
+
+_SENSU = """sensu_healthchecks:
+  {id}:
+    type: http
+    name: {id}
+    url: http://127.0.0.1:${PORT}/version
+    interval: 30
+  own:
+    type: script
+    name: own
+    script: look.sh
+    script_arguments: --deep
+    interval: 60
+"""
+
+
+class Sensu(AgentCase):
+    """environment-manager.md 6.6: files for Sensu come and go with the version that they speak of."""
+
+    def sensu_package(self, version, check, **how):
+        text = check if check.startswith("sensu") else _SENSU.replace("{id}", check)
+        return self.package(version, more={"healthchecks/sensu/healthchecks.yml": text,
+                                           "healthchecks/sensu/look.sh": "#!/bin/sh\n"}, **how)
+
+    def files(self):
+        return {path.name: json.loads(path.read_text())["checks"] for path in self.sensu.iterdir()}
+
+    def expected(self, deployment, check):
+        def row(command, interval):
+            return {"command": command, "interval": interval, "handlers": ["default"], "subscribers": ["sensu-base"],
+                    "alert_after": 600, "realert_every": 0, "occurrences": 5, "timeout": 120, "standalone": True,
+                    "aggregate": False, "page": False, "ticket": False, "project": False, "runbook": None, "tip": None,
+                    "sla": None, "file": None, "team": "infra", "notification_email": "undef",
+                    "slack_channel": "undef"}
+        archive = self.folder / "state" / "deployments" / "shop" / deployment / "archive"
+        return {
+            f"shop-{check}-none.json":
+                {f"shop-{check}": row(f"{self.plugins}/check-http.rb -u http://127.0.0.1:{self.port}/version", 30)},
+            "shop-own-none.json": {"shop-own": row(f"{archive}/healthchecks/sensu/look.sh --deep", 60)}}
+
+    def test_they_come_and_go_with_the_version(self):
+        self.sensu, self.plugins = self.folder / "checks.local", self.folder / "plugins"
+        self.sensu.mkdir()
+        self.plugins.mkdir()
+        (self.plugins / "check-http.rb").write_text("#!/bin/sh\n")
+        (self.plugins / "check-http.rb").chmod(0o755)
+        self.want("1.0", self.sensu_package("1.0", "first"), 1)
+        with self.agent("-sensu-folder", str(self.sensu), "-sensu-plugins", str(self.plugins), "-cluster", "Infra"):
+            self.wait_line("shop 1.0: done")
+            self.assertEqual(self.files(), self.expected("1.0@1", "first"))
+            self.want("2.0", self.sensu_package("2.0", "second"), 2)
+            self.wait_line("shop 2.0: done")
+            self.wait("good", lambda: self.phase()["phase"] == "done")
+            self.assertEqual(self.files(), self.expected("2.0@2", "second"))
+            # W-A20: a document that is damaged is refused while all of the old version stands.
+            self.want("3.0", self.sensu_package("3.0", "sensu_healthchecks:\n  third: {type: http, name: third}\n"), 3)
+            self.wait("failed", lambda: any(line.startswith("shop 3.0: failed: check-package:") for line in self.lines()))
+            self.assertNotIn("shop 3.0: stop", self.lines())
+            self.assertEqual(self.files(), self.expected("2.0@2", "second"))
+            # What cannot be written fails the version, and what ran is put back: the file's name is a folder's.
+            (self.sensu / "shop-fourth-none.json").mkdir()
+            (self.sensu / "shop-fourth-none.json" / "theirs").touch()
+            self.want("4.0", self.sensu_package("4.0", "fourth"), 4)
+            self.wait("failed", lambda: any(line.startswith("shop 4.0: failed: register:") for line in self.lines()))
+            self.assertEqual((self.installed(), self.instances()), ("2.0", [("2.0", {"shop:page": "passing"})]))
+            (self.sensu / "shop-fourth-none.json" / "theirs").unlink()
+            (self.sensu / "shop-fourth-none.json").rmdir()
+            self.assertEqual(self.files(), self.expected("2.0@2", "second"))
+            self.want("2.0", self.folder / "shop-2.0.zip", 5, action="uninstall")
+            self.wait("gone", lambda: not list(self.sensu.iterdir()))
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
