@@ -2,14 +2,18 @@
 
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "agent_start.h"
 #include "command.h"
 #include "convergence/agent_driver.h"
 #include "convergence/codec.h"
+#include "convergence/environment_manager.h"
 #include "convergence/error.h"
 #include "convergence/linux_hands.h"
+#include "convergence/standby.h"
 
 namespace cli {
 
@@ -17,7 +21,7 @@ using namespace convergence;  // NOLINT: a program's own source
 
 namespace {
 
-constexpr auto kLook = std::chrono::seconds(1);  // how long a signal may go unnoticed
+constexpr auto kFarewell = std::chrono::seconds(3);  // for the last word to the local agent
 
 // Says what an agent does, in a line for each stage and each end.
 class Teller {
@@ -71,6 +75,9 @@ absl::StatusOr<LinuxHandsOptions> hands_options(const Arguments& arguments) {
   options.folder = arguments.get("folder", "/var/lib/convergence");
   if (std::vector<std::string> roots = arguments.all("allow-root"); !roots.empty())
     options.allowed_roots = std::move(roots);
+  options.sensu_folder = arguments.get("sensu-folder");
+  if (std::vector<std::string> folders = arguments.all("sensu-plugins"); !folders.empty())
+    options.sensu_plugin_folders = std::move(folders);
   const absl::StatusOr<std::optional<long>> free = integer_flag(arguments, "min-free-mb", 0, 1'000'000'000);
   if (!free.ok()) return free.status();
   if (*free) options.min_free_disk = static_cast<std::uint64_t>(**free) * 1'000'000;
@@ -87,28 +94,58 @@ absl::StatusOr<LinuxHandsOptions> hands_options(const Arguments& arguments) {
   return options;
 }
 
+StandbyOptions standby_options(const AgentOptions& agent, Output& output) {
+  StandbyOptions options;
+  if (!agent.environment.empty()) options.key = cold_standby_key(agent.instance);
+  options.prefix = agent.prefix;
+  options.on_change = [&output, before = std::string()](const std::string& reason) mutable {
+    if (output.json()) {
+      output.document(Json().set("standby", reason));
+    } else if (!reason.empty()) {
+      output.say("in standby, no traffic: " + reason);
+    } else if (!before.empty()) {
+      output.say("in service again");
+    }
+    before = reason;
+  };
+  options.on_problem = [&output](const absl::Status& problem) { output.say(std::string(problem.message())); };
+  return options;
+}
+
 }  // namespace
 
 int run_agent(const Arguments& arguments, Output& output) {
-  AgentOptions options;
-  options.role = arguments.get("role");
-  if (options.role.empty()) {
-    return output.fail(make_error(ErrorKind::kUsage, "converge agent: needs -role: the role of this node"), kBadInput);
-  }
-  const absl::StatusOr<LinuxHandsOptions> hands_are = hands_options(arguments);
+  absl::StatusOr<LinuxHandsOptions> hands_are = hands_options(arguments);
   if (!hands_are.ok()) return output.fail(hands_are.status(), kBadInput);
+  const absl::StatusOr<ReadinessWait> readiness_is = readiness_wait(arguments);
+  if (!readiness_is.ok()) return output.fail(readiness_is.status(), kBadInput);
   absl::StatusOr<Session> session = connect(arguments);
   if (!session.ok()) return output.fail(session.status());
+  const absl::StatusOr<Identity> who = agent_identity(arguments, *session->executor);
+  if (!who.ok()) {
+    return error_kind(who.status()) == ErrorKind::kNotFound ? output.fail(who.status(), kBadInput)
+                                                            : output.fail(who.status());
+  }
+  hands_are->owning_cluster = who->cluster;
+  hands_are->tags = who->tags;
   absl::StatusOr<AgentMemory> memory = read_agent_memory(hands_are->folder);
   if (!memory.ok()) return output.fail(memory.status());
   absl::StatusOr<std::unique_ptr<NodeHands>> hands = new_linux_hands(*session->executor, *hands_are);
   if (!hands.ok()) return output.fail(hands.status());
 
+  catch_stop_signals();
+  output.say(describe(*who));
+  if (absl::Status ready = wait_until_ready(*readiness_is, *session->executor, output); !ready.ok()) {
+    return stop_requested() ? kDone : output.fail(ready);
+  }
+
   Teller teller(output);
+  AgentOptions options;
+  options.role = who->role;
   options.prefix = session->prefix;
   options.config.owner = session->prefix;
-  options.environment = arguments.get("environment");
-  options.instance = arguments.get("instance");
+  options.environment = reads_environment_manager(arguments) ? who->environment : "";
+  options.instance = who->instance;
   options.on_step = [&](const AgentStep& step) { teller.tell(step); };
   AgentDriver driver(*session->client, **hands, *std::move(memory), options);
   bool ended = false;
@@ -117,9 +154,16 @@ int run_agent(const Arguments& arguments, Output& output) {
     ended = true;
     status = std::move(result);
   });
-  catch_stop_signals();
+  std::optional<Standby> standby;
+  if (!arguments.has("no-standby")) standby.emplace(*session->client, standby_options(options, output)).run();
   while (!ended && !stop_requested()) session->executor->poll(kLook);
   driver.stop();
+  if (standby) {
+    const auto stop = [&](ConsulClient::Done done) { standby->stop(std::move(done)); };
+    if (absl::Status left = await_done(*session->executor, stop, kFarewell); !left.ok()) {
+      output.say(std::string(left.message()));  // its ttl ends it
+    }
+  }
   return status.ok() ? kDone : output.fail(status);
 }
 

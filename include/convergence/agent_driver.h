@@ -28,6 +28,9 @@ class NodeHands {
   // way back). `done` runs once, unless the work was stopped. Found done already, it answers at once.
   virtual void carry_out(const Work& work, Done done) = 0;
   virtual void stop(std::uint64_t work) = 0;
+  // The service is registered with Consul (kRegister, kBackRegister), or is not any more (kDeregister,
+  // kBackDeregister): what tells others on the node of it, done when it returns. An error is the stage's.
+  virtual absl::Status announce(const Work&) { return absl::OkStatus(); }
   // On the disk when it returns. An error ends the driver: nothing may be done that is not remembered.
   virtual absl::Status remember(const AgentMemory& memory) = 0;
   // Service ids whose files are not as they were installed.

@@ -34,7 +34,11 @@ inline constexpr std::string_view kMetaSlice = "slice";
 
 // ---- a fleet -----------------------------------------------------------------------------------------------------
 
-// One node of a service's placement, as the catalog and the reports of its agent show it.
+// The check of a node that takes it out of traffic (standby.h). What runs there is deployed to as elsewhere.
+inline constexpr std::string_view kStandbyCheck = "convergence-standby";
+
+// One node of a service's placement, as the catalog and the reports of its agent show it. kStandbyCheck counts for
+// nothing here.
 struct FleetNode {
   std::string name{};
   bool lost = false;                            // a check of the node itself is critical

@@ -23,6 +23,7 @@ namespace convergence {
 //   K4  deployments/<deployment>/overall_status
 //   K5  deployments/<deployment>/service
 //   K6  deployments/<deployment>/nodes/<instance>                            a NodeReport (report.h)
+//   K7  nodes/<instance>/cold-standby                                        why it gets no traffic (standby.h)
 
 // One role of one environment, in their own spelling: case counts (W-S17).
 struct EnvironmentRole {
@@ -36,6 +37,7 @@ struct EnvironmentRole {
 std::string role_prefix(const EnvironmentRole& role);
 std::string node_report_key(std::string_view deployment, std::string_view instance);  // K6
 std::string overall_status_key(std::string_view deployment);                          // K4; its value is raw text
+std::string cold_standby_key(std::string_view instance);                              // K7; its value is raw text
 std::string environment_service_id(const EnvironmentRole& role, std::string_view service, Slice slice);
 
 // A record that gives no service. What cannot be read is not known to be unwanted: nothing of `service_id` may be

@@ -20,7 +20,8 @@ namespace convergence {
 // run. In the library convergence::node.
 
 struct LinuxHandsOptions {
-  // The agent's own, absolute: agent.json (its memory), cache/, deployments/<service id>/<deployment>/{archive, logs}.
+  // The agent's own, absolute: agent.json (its memory), cache/, deployments/<service id>/<deployment>/{archive, logs},
+  // sensu/<service id>.json.
   std::string folder{};
   std::vector<std::string> allowed_roots = {"/opt", "/srv"};  // below which packages may put files
   std::uint64_t min_free_disk = 2'000'000'000;                // bytes that stay free whatever a release asks for
@@ -31,8 +32,12 @@ struct LinuxHandsOptions {
   Duration grace = std::chrono::seconds(10);
   std::string spawn_helper{};                                                         // ProcessSpec::helper
   std::string path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";  // PATH of hooks
-  std::string owning_cluster{};                                                       // in Sensu files
-  std::map<std::string, std::string> tags{};
+  // Where the files go that tell Sensu of a service's checks; it has to be there. Empty: what packages say of Sensu is
+  // not looked at.
+  std::string sensu_folder{};
+  std::vector<std::string> sensu_plugin_folders = {"/etc/sensu/plugins", "/opt/sensu_server_scripts"};
+  std::string owning_cluster{};               // in Sensu files
+  std::map<std::string, std::string> tags{};  // likewise
 };
 
 // Takes the folder, which it makes: kind "conflict" while another process has it.

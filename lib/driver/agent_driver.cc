@@ -65,6 +65,7 @@ struct AgentDriver::Impl : std::enable_shared_from_this<AgentDriver::Impl> {
   void on(const WakeAgent& wake);
 
   void register_service(const Work& work, ConsulClient::Done done);
+  ConsulClient::Done announced(const Work& work, ConsulClient::Done done);
   ConsulClient::Done answer(std::uint64_t id);
   void write_report(const std::string& key);
   const DesiredService* service(const std::string& id) const;
@@ -239,16 +240,22 @@ void AgentDriver::Impl::on(const Work& work) {
       });
     case Stage::kRegister:
     case Stage::kBackRegister:
-      return register_service(work, std::move(done));
+      return register_service(work, announced(work, std::move(done)));
     case Stage::kDeregister:
     case Stage::kBackDeregister:
-      return registrar->remove(id, std::move(done));
+      return registrar->remove(id, announced(work, std::move(done)));
     default:
       break;
   }
   hands.carry_out(work, [self = shared_from_this(), point](WorkDone answered) {
     if (!self->gone && self->probe("after " + point)) self->send(std::move(answered));
   });
+}
+
+ConsulClient::Done AgentDriver::Impl::announced(const Work& work, ConsulClient::Done done) {
+  return [self = shared_from_this(), work, done = std::move(done)](const absl::Status& status) {
+    done(!status.ok() || self->gone ? status : self->hands.announce(work));
+  };
 }
 
 void AgentDriver::Impl::register_service(const Work& work, ConsulClient::Done done) {

@@ -23,6 +23,13 @@ struct Standing {
   std::map<std::string, std::string> holders{};  // slot with a session -> node
 };
 
+// Taken out of traffic on purpose: no instance of those that the budget is for, so that it stops nobody else.
+bool in_standby(const HealthRow& row) {
+  return std::ranges::any_of(row.checks, [](const HealthCheck& check) {
+    return check.id == kStandbyCheck && check.status != CheckStatus::kPassing;
+  });
+}
+
 bool passes(const FleetNode& node) { return node.status == CheckStatus::kPassing; }
 
 // Why no slot may be taken (or kept) by `self`; empty when one may.
@@ -145,7 +152,7 @@ void Slots::Impl::read(const Try& given, std::function<void(absl::StatusOr<Stand
                                     [given, standing = std::move(standing), next](const auto& rows) mutable {
                                       if (!rows.ok()) return next(rows.status());
                                       for (const HealthRow& row : rows->value) {
-                                        if (row.instance.id != given.service_id) continue;
+                                        if (row.instance.id != given.service_id || in_standby(row)) continue;
                                         FleetNode& one = standing.fleet.nodes.emplace_back();
                                         one.name = row.node.name;
                                         one.deployment = "?";

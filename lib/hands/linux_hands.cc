@@ -18,6 +18,7 @@
 #include "lib/base/status_macros.h"
 #include "lib/hands/collect.h"
 #include "lib/hands/package_folder.h"
+#include "lib/hands/sensu_files.h"
 
 namespace convergence {
 namespace {
@@ -272,7 +273,26 @@ class LinuxHands final : public NodeHands {
     return write_file_atomically(memory_path(options_.folder), to_text(to_json(memory)), 0600);
   }
 
+  absl::Status announce(const Work& work) override {
+    switch (work.stage) {
+      case Stage::kRegister:
+        return hands::put_sensu_files(options_, work.service_id, work.subject);
+      case Stage::kDeregister:
+        return hands::remove_sensu_files(options_, work.service_id);
+      // What ran has to come back whatever Sensu's folder is like; the next look at the node tries it again.
+      case Stage::kBackRegister:
+        (void)hands::put_sensu_files(options_, work.service_id, work.subject);
+        return absl::OkStatus();
+      case Stage::kBackDeregister:
+        (void)hands::remove_sensu_files(options_, work.service_id);
+        return absl::OkStatus();
+      default:
+        return absl::OkStatus();
+    }
+  }
+
   std::vector<std::string> damaged(const AgentMemory& memory) override {
+    hands::mend_sensu_files(options_, memory);
     std::vector<std::string> out;
     for (const auto& [id, installed] : memory.installed) {
       if (!installed.release.package.source.empty() && !stands(id, installed).ok()) out.push_back(id);
@@ -324,6 +344,9 @@ absl::StatusOr<std::unique_ptr<NodeHands>> new_linux_hands(Executor& executor, L
     return make_error(
         ErrorKind::kUsage,
         fmt::format("agent folder \"{}\": must be an absolute path without a slash at its end", options.folder));
+  }
+  if (!options.sensu_folder.empty() && !hands::is_folder(options.sensu_folder)) {
+    return make_error(ErrorKind::kUsage, fmt::format("Sensu folder \"{}\": is not there", options.sensu_folder));
   }
   CVG_RETURN_IF_ERROR(hands::make_folders(hands::deployments_folder(options)));
   CVG_RETURN_IF_ERROR(hands::make_folders(options.folder + "/cache"));

@@ -14,6 +14,7 @@
 #include "convergence/codec.h"
 #include "convergence/error.h"
 #include "lib/base/status_macros.h"
+#include "lib/hands/sensu_files.h"
 
 namespace convergence::hands {
 namespace {
@@ -65,6 +66,9 @@ absl::Status make_executable(const PackageFolder& folder, const AppSpec& spec, c
       if (!check.args.empty() && !check.args.front().starts_with('/')) programs.push_back(check.args.front());
     }
   }
+  for (const SensuCheck& check : spec.sensu) {
+    if (!check.script.empty()) programs.push_back(check.script);
+  }
   for (const std::string& program : programs) {
     const std::string path = fmt::format("{}/{}", folder.archive(), program);
     struct stat status {};
@@ -99,6 +103,11 @@ absl::Status make_folders(const std::string& path) {
 bool is_file(const std::string& path) {
   struct stat status {};
   return lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+}
+
+bool is_folder(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
 absl::Status write_manifest(const PackageFolder& folder, const Manifest& manifest) {
@@ -161,7 +170,8 @@ absl::StatusOr<AppSpec> read_package(const LinuxHandsOptions& options, const Pac
     CVG_ASSIGN_OR_RETURN(HealthchecksRead read, parse_healthchecks(text, kHealthchecksFile));
     spec.checks = std::move(read.checks);
   }
-  if (is_file(at(kSensuHealthchecksFile))) {
+  if (!options.sensu_folder.empty() && is_file(at(kSensuHealthchecksFile))) {
+    context.plugins = sensu_plugins(options);
     CVG_ASSIGN_OR_RETURN(const std::string text, read_file(at(kSensuHealthchecksFile)));
     CVG_ASSIGN_OR_RETURN(SensuRead read, parse_sensu_healthchecks(text, kSensuHealthchecksFile, context));
     spec.sensu = std::move(read.checks);

@@ -27,6 +27,7 @@ absl::StatusOr<PackageFolder> package_folder(const LinuxHandsOptions& options, c
 
 absl::Status make_folders(const std::string& path);  // with all above it, 0755
 bool is_file(const std::string& path);
+bool is_folder(const std::string& path);
 
 absl::Status write_manifest(const PackageFolder& folder, const Manifest& manifest);
 absl::StatusOr<Manifest> read_manifest(const PackageFolder& folder);

@@ -400,6 +400,8 @@ std::string node_report_key(std::string_view deployment, std::string_view instan
   return fmt::format("deployments/{}/nodes/{}", deployment, instance);
 }
 
+std::string cold_standby_key(std::string_view instance) { return fmt::format("nodes/{}/cold-standby", instance); }
+
 std::string overall_status_key(std::string_view deployment) {
   return fmt::format("deployments/{}/overall_status", deployment);
 }

@@ -124,14 +124,16 @@ absl::StatusOr<ServiceFleet> fleet_of(const DesiredService& service, const Catal
     if (!selector.selects(state->node)) continue;
     FleetNode& node = fleet.nodes.emplace_back();
     node.name = name;
-    node.lost = worst_status({}, state->checks) == CheckStatus::kCritical;
+    std::vector<HealthCheck> checks = state->checks;
+    std::erase_if(checks, [](const HealthCheck& check) { return check.id == kStandbyCheck; });
+    node.lost = worst_status({}, checks) == CheckStatus::kCritical;
     if (auto found = failed.find(name); found != failed.end()) node.failed = found->second;
     const InstanceState* instance = find_instance(catalog, service_name(service), {name, id});
     if (!instance) continue;
     auto deployment = instance->instance.meta.find(std::string(kMetaDeployment));
     // Registered by others, or before there were deployments: there, but nothing that we know.
     node.deployment = deployment == instance->instance.meta.end() ? "?" : deployment->second;
-    node.status = worst_status(instance->checks, state->checks);
+    node.status = worst_status(instance->checks, checks);
   }
   return fleet;
 }

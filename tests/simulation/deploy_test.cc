@@ -11,6 +11,7 @@
 namespace convergence::test {
 namespace {
 
+using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
@@ -35,7 +36,8 @@ DesiredService web(const std::string& version) {
 
 bool is_done(DeployWorld& world, const std::string& version) {
   const auto wanted = world.wanted();
-  return wanted && wanted->release.version == version && wanted->progress.phase == FleetPhase::kDone;
+  return wanted && wanted->release.version == version && wanted->progress.phase == FleetPhase::kDone &&
+         wanted->progress.generation == wanted->generation;
 }
 
 bool is_reverted(DeployWorld& world) {
@@ -168,6 +170,27 @@ TEST_CASE("a second change in the middle of the first is taken up") {
   REQUIRE(world.run_until([&] { return is_done(world, "3.0"); }, minutes(60)));
   CHECK(world.all_run("3.0@3"));
   CHECK(world.breach == "");
+}
+
+TEST_CASE("nodes in standby are deployed to like the others, all of them even; the budget is for the rest") {
+  for (const int standby : {1, 2, 3, 4}) {
+    CAPTURE(standby);
+    DeployWorld world;
+    start(world, 4);
+    for (int i = 1; i <= standby; ++i) {
+      const std::string name = fmt::format("n{}", i);
+      Json check;
+      check.set("Node", name).set("CheckID", kStandbyCheck).set("Name", "Cold standby").set("Status", "critical");
+      Json body;
+      body.set("Node", name).set("Address", "10.0.0.1").set("SkipNodeUpdate", true).set("Check", check);
+      REQUIRE(await_done(world.executor, [&](auto done) { world.client.catalog_register(body, {}, done); }).ok());
+    }
+    world.max_down = standby + 2;  // two of those that have traffic, as the strategy says
+    world.want(web("2.0"));
+    REQUIRE(world.run_until([&] { return is_done(world, "2.0"); }, hours(1)));
+    CHECK(world.all_run("2.0@2"));
+    CHECK(world.breach == "");
+  }
 }
 
 TEST_CASE("the journal of what an agent was told gives the same states and effects again") {

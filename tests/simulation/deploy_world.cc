@@ -144,7 +144,8 @@ void DeployWorld::run_checks() {
       const std::string& deployment = row.instance.meta.at("deployment");
       const bool passes = nodes_.at(row.node.name)->running("web") == deployment && !ill.contains(deployment);
       for (const HealthCheck& check : row.checks) {
-        if (check.id.starts_with("_") || (check.status == CheckStatus::kPassing) == passes) continue;
+        if (check.service_id.empty() || check.id.starts_with("_") || (check.status == CheckStatus::kPassing) == passes)
+          continue;
         Json json = to_json(check);
         json.set("Status", passes ? "passing" : "critical");
         Json body;

@@ -246,5 +246,55 @@ TEST_CASE("deployments have names that can be folders") {
   CHECK(deployment_key(release, 1) == "d-42");
 }
 
+TEST_CASE("of a node's own checks each that is critical makes it lost, but that of standby") {
+  struct Case {
+    std::string name;
+    std::vector<std::string> critical;
+    bool lost;
+  };
+  const Case cases[] = {
+      {"none", {}, false},
+      {"its Consul agent is away", {"serfHealth"}, true},
+      {"in standby", {std::string(kStandbyCheck)}, false},
+      {"both", {"serfHealth", std::string(kStandbyCheck)}, true},
+      {"another's", {"disk"}, true},
+  };
+  for (const Case& one : cases) {
+    CAPTURE(one.name);
+    CatalogState catalog;
+    NodeState there;
+    there.node.name = "n1";
+    there.node.meta = {{"role", "web"}};
+    for (const std::string& id : one.critical) {
+      HealthCheck check;
+      check.node = "n1";
+      check.id = id;
+      check.status = CheckStatus::kCritical;
+      there.checks.push_back(check);
+    }
+    catalog.nodes["n1"] = there;
+    InstanceState instance;
+    instance.instance.node = "n1";
+    instance.instance.id = "web";
+    instance.instance.service = "web";
+    instance.instance.meta = {{"deployment", "2.0@2"}};
+    ServiceState state;
+    state.name = "web";
+    state.instances = {instance};
+    catalog.services["web"] = state;
+    DesiredService service;
+    service.name = "web";
+    service.placement.role = "web";
+    const absl::StatusOr<ServiceFleet> fleet = fleet_of(service, catalog, {});
+    REQUIRE(fleet.ok());
+    FleetNode wanted;
+    wanted.name = "n1";
+    wanted.lost = one.lost;
+    wanted.deployment = "2.0@2";
+    wanted.status = one.lost ? CheckStatus::kCritical : CheckStatus::kPassing;
+    CHECK(fleet->nodes == std::vector<FleetNode>{wanted});
+  }
+}
+
 }  // namespace
 }  // namespace convergence
