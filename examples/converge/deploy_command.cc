@@ -179,8 +179,7 @@ absl::StatusOr<int> write(Session& session, const DesiredChange& change, const s
   if (absl::Status valid = validate(one); !valid.ok()) return valid;
   if (!arguments.has("dry-run")) {
     const absl::Status status = await_done(
-        *session.executor,
-        [&](auto done) { write_change(*session.client, session.prefix, change, std::move(done)); });
+        *session.executor, [&](auto done) { write_change(*session.client, session.prefix, change, std::move(done)); });
     if (!status.ok()) return status;
   }
   if (output.json() && !arguments.has("wait")) output.document(to_json(change.service));
@@ -230,10 +229,10 @@ int run_deploy(const Arguments& arguments, Output& output) {
     const DesiredChange change{
         after, DeploymentRecord{after.release.version, after.generation, asked_by(arguments, *session)}};
     const std::string before = intent->before.name.empty() ? "nothing" : intent->before.release.version;
-    return write(*session, change,
-                 fmt::format("{}: {} -> {} ({})", full_name(after), before, after.release.version,
-                             deployment_key(after)),
-                 arguments, output);
+    return write(
+        *session, change,
+        fmt::format("{}: {} -> {} ({})", full_name(after), before, after.release.version, deployment_key(after)),
+        arguments, output);
   });
   if (code != kDone || !arguments.has("wait") || arguments.has("dry-run")) return code;
   catch_stop_signals();

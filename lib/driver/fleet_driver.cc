@@ -33,7 +33,7 @@ TxnOperation kv_write(std::string_view verb, const KvPair& pair, std::uint64_t i
 absl::Status lost(const DesiredService& service, const std::vector<std::string>& locks, std::size_t operation) {
   if (operation < locks.size()) {
     return make_error(ErrorKind::kRefused, fmt::format("{}: deployments are locked ({}); see converge lock",
-                                                        service.name, locks[operation]));
+                                                       service.name, locks[operation]));
   }
   return make_error(ErrorKind::kConflict,
                     fmt::format("{}: its document has changed meanwhile; look again", service.name));
