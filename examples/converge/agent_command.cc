@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "agent_journal.h"
 #include "agent_start.h"
 #include "command.h"
 #include "convergence/agent_driver.h"
@@ -94,6 +95,14 @@ absl::StatusOr<LinuxHandsOptions> hands_options(const Arguments& arguments) {
   return options;
 }
 
+// Null without -journal.
+absl::StatusOr<std::unique_ptr<AgentJournal>> journal_of(const Arguments& arguments, Output& output) {
+  const absl::StatusOr<std::optional<long>> most = integer_flag(arguments, "journal-max-mb", 1, 1'000'000);
+  if (!most.ok()) return most.status();
+  if (!arguments.has("journal")) return nullptr;
+  return AgentJournal::open(arguments.get("journal"), static_cast<std::uint64_t>(most->value_or(64)) << 20, output);
+}
+
 StandbyOptions standby_options(const AgentOptions& agent, Output& output) {
   StandbyOptions options;
   if (!agent.environment.empty()) options.key = cold_standby_key(agent.instance);
@@ -132,6 +141,8 @@ int run_agent(const Arguments& arguments, Output& output) {
   if (!memory.ok()) return output.fail(memory.status());
   absl::StatusOr<std::unique_ptr<NodeHands>> hands = new_linux_hands(*session->executor, *hands_are);
   if (!hands.ok()) return output.fail(hands.status());
+  const absl::StatusOr<std::unique_ptr<AgentJournal>> journal = journal_of(arguments, output);
+  if (!journal.ok()) return output.fail(journal.status());
 
   catch_stop_signals();
   output.say(describe(*who));
@@ -146,8 +157,14 @@ int run_agent(const Arguments& arguments, Output& output) {
   options.config.owner = session->prefix;
   options.environment = reads_environment_manager(arguments) ? who->environment : "";
   options.instance = who->instance;
-  options.on_step = [&](const AgentStep& step) { teller.tell(step); };
+  const AgentDriver* told = nullptr;
+  if (*journal) options.on_event = [&](const AgentEvent& event) { (*journal)->event(told->state(), event); };
+  options.on_step = [&](const AgentStep& step) {
+    if (*journal) (*journal)->step(step);
+    teller.tell(step);
+  };
   AgentDriver driver(*session->client, **hands, *std::move(memory), options);
+  told = &driver;
   bool ended = false;
   absl::Status status;
   driver.run([&](absl::Status result) {

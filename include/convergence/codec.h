@@ -64,6 +64,8 @@ absl::StatusOr<AgentMemory> from_json(const Json& json, std::string_view documen
 template <>
 absl::StatusOr<AgentEvent> from_json(const Json& json, std::string_view document);
 template <>
+absl::StatusOr<AgentState> from_json(const Json& json, std::string_view document);
+template <>
 absl::StatusOr<Plan> from_json(const Json& json, std::string_view document);
 template <>
 absl::StatusOr<PlanOptions> from_json(const Json& json, std::string_view document);
@@ -107,6 +109,8 @@ Json to_json(const ServiceStatus& status);
 Json to_json(const AppSpec& spec);
 Json to_json(const AgentMemory& memory);
 Json to_json(const AgentEvent& event);
+Json to_json(const AgentState& state);
+Json to_json(const AgentStep& step);  // its effects and decisions, and what waits; the rest of its state is not in it
 Json to_json(const Plan& plan);
 Json to_json(const PlanOptions& options);
 Json to_json(const CanaryPolicy& policy);

@@ -1,3 +1,5 @@
+#include "lib/codec/agent_codec.h"
+
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,7 +35,11 @@ absl::Status decode(const Json& json, const Place& place, AppPermission& out) {
 }
 
 absl::Status decode(const Json& json, const Place& place, SensuCheck& out) {
-  return ObjectReader(json, place).required("id", out.id).optional("json", out.json).finish();
+  return ObjectReader(json, place)
+      .required("id", out.id)
+      .optional("script", out.script)
+      .optional("json", out.json)
+      .finish();
 }
 
 absl::Status decode(const Json& json, const Place& place, AppSpec& out) {
@@ -64,10 +70,10 @@ static Json encode(const AppPermission& permission) {
 }
 
 static Json encode(const SensuCheck& check) {
-  return ObjectWriter().put("id", check.id).put("json", check.json).take();
+  return ObjectWriter().put("id", check.id).put_if("script", check.script).put("json", check.json).take();
 }
 
-static Json encode(const AppSpec& spec) {
+Json encode(const AppSpec& spec) {
   ObjectWriter writer;
   writer.put_if("os", spec.os);
   if (!spec.files.empty()) writer.put("files", encode_list(spec.files, encode));
@@ -134,7 +140,7 @@ absl::Status decode(const Json& json, const Place& place, AgentMemory& out) {
       .finish();
 }
 
-static Json encode(const Installed& installed) {
+Json encode(const Installed& installed) {
   ObjectWriter writer;
   writer.put("name", installed.name)
       .put_if("registered_name", installed.registered_name)
@@ -179,7 +185,7 @@ static Json encode(const Task& task) {
       .take();
 }
 
-static Json encode(const AgentMemory& memory) {
+Json encode(const AgentMemory& memory) {
   ObjectWriter writer;
   writer.put("schema", CVG_SCHEMA_CURRENT)
       .put("installed", encode_map(memory.installed, encode))
@@ -208,11 +214,17 @@ static absl::Status decode(const Json& json, const Place& place, NodeFacts& out)
       .finish();
 }
 
-static absl::Status decode(const Json& json, const Place& place, InstanceState& out) {
+absl::Status decode(const Json& json, const Place& place, InstanceState& out) {
   return ObjectReader(json, place).required("service", out.instance).optional("checks", out.checks).finish();
 }
 
-// A service's index is no part of its own document, so that it stands beside.
+absl::Status put_indexes(const Json& json, const Place& place, const std::vector<std::uint64_t>& indexes,
+                         std::vector<DesiredService>& services) {
+  if (indexes.size() != services.size()) return place.error(json, "needs one of indexes for each of services");
+  for (std::size_t i = 0; i < indexes.size(); ++i) services[i].modify_index = indexes[i];
+  return absl::OkStatus();
+}
+
 static absl::Status decode(const Json& json, const Place& place, DesiredSeen& out) {
   std::vector<std::uint64_t> indexes;
   CVG_RETURN_IF_ERROR(ObjectReader(json, place)
@@ -223,9 +235,7 @@ static absl::Status decode(const Json& json, const Place& place, DesiredSeen& ou
                           .optional("torn", out.torn)
                           .optional("locked", out.locked)
                           .finish());
-  if (indexes.size() != out.services.size()) return place.error(json, "needs one of indexes for each of services");
-  for (std::size_t i = 0; i < indexes.size(); ++i) out.services[i].modify_index = indexes[i];
-  return absl::OkStatus();
+  return put_indexes(json, place, indexes, out.services);
 }
 
 static absl::Status decode(const Json& json, const Place& place, LocalSeen& out) {
@@ -292,7 +302,11 @@ absl::Status decode(const Json& json, const Place& place, AgentEvent& out) {
                                                             "woken, command");
 }
 
-static Json encode(const InstanceState& state) {
+Json encode_indexes(const std::vector<DesiredService>& services) {
+  return encode_each(services, [](const DesiredService& one) { return Json(one.modify_index); });
+}
+
+Json encode(const InstanceState& state) {
   Json::Array checks;
   for (const HealthCheck& check : state.checks) checks.push_back(to_json(check));
   return ObjectWriter().put("service", to_json(state.instance)).put("checks", Json(std::move(checks))).take();
@@ -317,7 +331,7 @@ struct EncodeBody {
   void operator()(const DesiredSeen& seen) const {
     writer.put("type", "desired")
         .put("services", encode_list(seen.services, encode))
-        .put("indexes", encode_each(seen.services, [](const DesiredService& one) { return Json(one.modify_index); }))
+        .put("indexes", encode_indexes(seen.services))
         .put_if("torn", seen.torn)
         .put_if("locked", seen.locked);
   }

@@ -396,7 +396,8 @@ class Standby(AgentCase):
             self.assertEqual(self.standby(), self.check("new disk", key))
             self.want("2.0", self.package("2.0"), 2)
             self.wait_line("shop 2.0: done")
-            self.assertEqual((self.installed(), self.instances()), ("2.0", [("2.0", {"shop:page": "passing"})]))
+            self.wait("catalog", lambda: self.instances() == [("2.0", {"shop:page": "passing"})])
+            self.assertEqual(self.installed(), "2.0")
             self.assertFalse(self.in_traffic())
             # The next process knows it before anything else is said, and a clean end leaves it so.
             process.terminate()
@@ -490,7 +491,8 @@ class Sensu(AgentCase):
             (self.sensu / "shop-fourth-none.json" / "theirs").touch()
             self.want("4.0", self.sensu_package("4.0", "fourth"), 4)
             self.wait("failed", lambda: any(line.startswith("shop 4.0: failed: register:") for line in self.lines()))
-            self.assertEqual((self.installed(), self.instances()), ("2.0", [("2.0", {"shop:page": "passing"})]))
+            self.wait("catalog", lambda: self.instances() == [("2.0", {"shop:page": "passing"})])
+            self.assertEqual(self.installed(), "2.0")
             (self.sensu / "shop-fourth-none.json" / "theirs").unlink()
             (self.sensu / "shop-fourth-none.json").rmdir()
             self.assertEqual(self.files(), self.expected("2.0@2", "second"))
@@ -535,7 +537,9 @@ class EnvironmentManager(AgentCase):
             self.assertEqual(sorted(service["Tags"]),
                              ["deployment_id:d-1", "environment:pr1", "environment_type:Prod", "server_role:web",
                               "slice:none", "version:1.2.3"])
-            self.assertEqual(self.instances("pr1-shop"), [("1.2.3", {"pr1-shop:page": "passing"})])
+            # The catalog hears of it from the local agent, a moment later.
+            passing = [("1.2.3", {"pr1-shop:page": "passing"})]
+            self.wait("catalog", lambda: self.instances("pr1-shop") == passing)
 
 
 if __name__ == "__main__":

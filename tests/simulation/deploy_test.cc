@@ -213,7 +213,12 @@ TEST_CASE("the journal of what an agent was told gives the same states and effec
       const AgentStep step = agent_step(state, *event);
       REQUIRE(step.effects == journal.steps[i].effects);
       REQUIRE(step.state == journal.steps[i].state);
-      state = step.state;
+      REQUIRE(to_text(to_json(step)) == to_text(to_json(journal.steps[i])));
+      // From any point on: the whole state goes through its document.
+      absl::StatusOr<AgentState> again = parse<AgentState>(to_text(to_json(step.state)), "state");
+      REQUIRE(again.ok());
+      REQUIRE(*again == step.state);
+      state = *std::move(again);
     }
   }
 }

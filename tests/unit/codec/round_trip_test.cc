@@ -66,6 +66,9 @@ TEST_CASE("every value comes back from its document") {
   SUBCASE("an agent's event") {
     check_many([](G& g) { return g.agent_event(); });
   }
+  SUBCASE("the state of an agent") {
+    check_many([](G& g) { return g.agent_state(); });
+  }
   SUBCASE("desired service") {
     check_many([](G& g) { return g.desired_service(); });
   }

@@ -253,6 +253,7 @@ class ValueGenerator {
     }
     out.hooks = release().hooks;
     for (std::uint64_t i = below(3); i > 0; --i) out.checks.push_back(check_definition());
+    for (std::uint64_t i = below(3); i > 0; --i) out.sensu.push_back({text(), text(), Json().set("interval", int32())});
     return out;
   }
 
@@ -299,6 +300,23 @@ class ValueGenerator {
     }
     out.next_work = index();
     out.paused = flag();
+    return out;
+  }
+
+  AgentState agent_state() {
+    AgentState out;
+    out.config = {text(),     text(),     duration(), duration(), duration(),
+                  duration(), duration(), int32(),    int32(),    int32()};
+    out.memory = agent_memory();
+    for (std::uint64_t i = below(3); i > 0; --i) out.services.push_back(desired_service());
+    out.desired_known = flag();
+    for (std::uint64_t i = below(3); i > 0; --i) out.local[text()] = {instance(), {check()}};
+    out.damaged = text_list();
+    for (std::uint64_t i = below(3); i > 0; --i) out.parked[text()] = {time(), text()};
+    out.locked = text();
+    out.last_event_at = time();
+    out.audit_at = time();
+    out.fleet_at = time();
     return out;
   }
 
