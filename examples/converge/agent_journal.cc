@@ -12,7 +12,9 @@ using namespace convergence;  // NOLINT: a program's own source
 
 namespace {
 
-std::string record_of(std::string_view name, Json value) { return to_text(Json().set(std::string(name), std::move(value))); }
+std::string record_of(std::string_view name, Json value) {
+  return to_text(Json().set(std::string(name), std::move(value)));
+}
 
 }  // namespace
 
