@@ -172,19 +172,19 @@ class OwnDocuments(AgentCase):
         with self.agent():
             self.wait_line("shop 1.0: done")
             self.wait("good", lambda: self.phase()["phase"] == "done")
-            self.assertEqual((self.installed(), self.instances()), ("1.0", [("1.0", passing)]))
+            self.wait("catalog", lambda: (self.installed(), self.instances()) == ("1.0", [("1.0", passing)]))
 
             self.want("2.0", self.package("2.0"), 2)
             self.wait_line("shop 2.0: done")
             self.wait("good", lambda: self.phase()["phase"] == "done")
-            self.assertEqual((self.installed(), self.instances()), ("2.0", [("2.0", passing)]))
+            self.wait("catalog", lambda: (self.installed(), self.instances()) == ("2.0", [("2.0", passing)]))
 
             # W-A9: what is broken is put back, told, and not tried again.
             self.want("3.0", self.package("3.0", validate=_BAD), 3)
             failed = "validate-service: hooks/validate.sh: exit status 7"
             self.wait_line(f"shop 3.0: failed: {failed}")
             self.wait("taken back", lambda: self.phase()["phase"] == "reverted")
-            self.assertEqual((self.installed(), self.instances()), ("2.0", [("2.0", passing)]))
+            self.wait("catalog", lambda: (self.installed(), self.instances()) == ("2.0", [("2.0", passing)]))
             node = self.get("/v1/agent/self")["Config"]["NodeName"]
             self.assertEqual(self.phase()["why"], f"{node}: {failed}")
             report = self.get(f"/v1/kv/convergence/deployments/web/shop/3.0@3/nodes/{node}?raw")
@@ -258,7 +258,7 @@ class OwnDocuments(AgentCase):
         with self.agent():
             self.wait_line("shop 2.0: done")
             self.wait("good", lambda: self.phase()["phase"] == "done")
-        self.assertEqual((self.installed(), self.instances()), ("2.0", [("2.0", {"shop:page": "passing"})]))
+        self.wait("catalog", lambda: (self.installed(), self.instances()) == ("2.0", [("2.0", {"shop:page": "passing"})]))
 
 
 class Ec2Metadata(http.server.BaseHTTPRequestHandler):
@@ -452,7 +452,7 @@ class Sensu(AgentCase):
                                            "healthchecks/sensu/look.sh": "#!/bin/sh\n"}, **how)
 
     def files(self):
-        return {path.name: json.loads(path.read_text())["checks"] for path in self.sensu.iterdir()}
+        return {path.name: json.loads(path.read_text())["checks"] for path in self.sensu.glob("*.json")}
 
     def expected(self, deployment, check):
         def row(command, interval):
@@ -476,16 +476,16 @@ class Sensu(AgentCase):
         self.want("1.0", self.sensu_package("1.0", "first"), 1)
         with self.agent("-sensu-folder", str(self.sensu), "-sensu-plugins", str(self.plugins), "-cluster", "Infra"):
             self.wait_line("shop 1.0: done")
-            self.assertEqual(self.files(), self.expected("1.0@1", "first"))
+            self.wait("sensu", lambda: self.files() == self.expected("1.0@1", "first"))
             self.want("2.0", self.sensu_package("2.0", "second"), 2)
             self.wait_line("shop 2.0: done")
             self.wait("good", lambda: self.phase()["phase"] == "done")
-            self.assertEqual(self.files(), self.expected("2.0@2", "second"))
+            self.wait("sensu", lambda: self.files() == self.expected("2.0@2", "second"))
             # W-A20: a document that is damaged is refused while all of the old version stands.
             self.want("3.0", self.sensu_package("3.0", "sensu_healthchecks:\n  third: {type: http, name: third}\n"), 3)
             self.wait("failed", lambda: any(line.startswith("shop 3.0: failed: check-package:") for line in self.lines()))
             self.assertNotIn("shop 3.0: stop", self.lines())
-            self.assertEqual(self.files(), self.expected("2.0@2", "second"))
+            self.wait("sensu", lambda: self.files() == self.expected("2.0@2", "second"))
             # What cannot be written fails the version, and what ran is put back: the file's name is a folder's.
             (self.sensu / "shop-fourth-none.json").mkdir()
             (self.sensu / "shop-fourth-none.json" / "theirs").touch()
@@ -495,7 +495,7 @@ class Sensu(AgentCase):
             self.assertEqual(self.installed(), "2.0")
             (self.sensu / "shop-fourth-none.json" / "theirs").unlink()
             (self.sensu / "shop-fourth-none.json").rmdir()
-            self.assertEqual(self.files(), self.expected("2.0@2", "second"))
+            self.wait("sensu", lambda: self.files() == self.expected("2.0@2", "second"))
             self.want("2.0", self.folder / "shop-2.0.zip", 5, action="uninstall")
             self.wait("gone", lambda: not list(self.sensu.iterdir()))
 
