@@ -113,7 +113,7 @@ struct AgentConfig {
   Duration await_poll = std::chrono::seconds(1);  // how often checks are looked at while they are awaited
   Duration retry = std::chrono::seconds(10);      // after a slot was refused, or the node could not take a service
   Duration audit = std::chrono::minutes(5);       // how often a node at rest looks at what it has registered; 0: never
-  Duration fleet_poll = std::chrono::seconds(5);  // how often a roll-out under way is looked at
+  Duration fleet_poll = std::chrono::seconds(5);  // all nodes together look twice in it at a roll-out under way
   std::int32_t max_attempts = 3;                  // processes that may die over one deployment
   std::int32_t keep_outcomes = 10;                // of one service
   std::int32_t keep_folders = 3;                  // of deployments of one service that have ended, for their logs
@@ -124,7 +124,15 @@ struct AgentConfig {
 struct Parked {
   Time until{};
   std::string why{};
+  bool over = false;  // its time has come
   friend bool operator==(const Parked&, const Parked&) = default;
+};
+
+// How a roll-out that is under way is watched.
+struct FleetLook {
+  Time at = kNever;        // the next look of this node
+  std::int32_t nodes = 0;  // that the last one has seen; 0: there was none
+  friend bool operator==(const FleetLook&, const FleetLook&) = default;
 };
 
 struct AgentState {
@@ -138,7 +146,7 @@ struct AgentState {
   std::string locked{};                          // why nothing new is begun; empty: it may
   Time last_event_at{};
   Time audit_at = kNever;
-  Time fleet_at = kNever;
+  std::map<std::string, FleetLook> looks{};  // by service id
   friend bool operator==(const AgentState&, const AgentState&) = default;
 };
 

@@ -98,6 +98,7 @@ struct FleetProgress {
   Time since{};                           // when the phase began
   std::vector<std::string> first_wave{};  // names of nodes, in order
   std::string why{};                      // of kReverted: the node and its failure
+  std::int32_t nodes = 0;                 // that the fleet had then; 0: not known
   friend bool operator==(const FleetProgress&, const FleetProgress&) = default;
 };
 

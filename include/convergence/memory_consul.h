@@ -103,8 +103,7 @@ struct ParkedQuery {
   HttpRequest request{};
   std::uint64_t wait_index = 0;
   Time until = kNever;
-  std::vector<std::string> names{};         // of what it waits for, as they stand in `watchers`
-  std::optional<std::string> key_prefix{};  // only writes to keys below it matter
+  std::vector<std::string> names{};  // of what it waits for, as they stand in `watchers`
   friend bool operator==(const ParkedQuery&, const ParkedQuery&) = default;
 };
 
@@ -135,7 +134,8 @@ struct MemoryConsulState {
   std::map<std::string, std::set<Instance>> instances{};                // by service name
   std::map<std::pair<std::string, std::string>, MemoryCheck> checks{};  // by node, check id
   std::map<Instance, std::set<std::string>> checks_of{};                // check ids; service id "": of the node
-  std::map<std::string, MemoryService> agent_services{};                // by id as written
+  std::map<std::string, std::set<std::pair<std::string, std::string>>> checks_in{};  // node, check id; by status
+  std::map<std::string, MemoryService> agent_services{};                             // by id as written
   std::map<std::string, MemoryAgentCheck> agent_checks{};
   ConfigEntries entries{};
   std::map<std::string, std::uint64_t> table_indexes{};  // last index per table and per service ("service.web")

@@ -125,7 +125,7 @@ Row row_at(const Task& task, Stage stage) {
   for (const Row& row : rows_of(task)) {
     if (row.stage == stage) return row;
   }
-  return {stage, OnFailure::kOn};
+  return {stage, stage == Stage::kBackLoud ? OnFailure::kAgain : OnFailure::kOn};
 }
 
 std::optional<HookEvent> hook_of(Stage stage) {

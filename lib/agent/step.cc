@@ -6,6 +6,7 @@
 
 #include "convergence/agent.h"
 #include "lib/agent/stages.h"
+#include "lib/agent/turns.h"
 
 namespace convergence {
 namespace {
@@ -49,7 +50,7 @@ class Turn {
       if (std::ranges::find(seen.torn, service_id(old)) != seen.torn.end()) services.push_back(old);
     }
     if (services != state_.services) state_.parked.clear();  // what has to wait may not have to any more
-    state_.services = std::move(services);
+    agent::want(state_, std::move(services));
     state_.locked = seen.locked;
     state_.desired_known = true;
     if (memory().task) drop_if_superseded(*memory().task);
@@ -70,6 +71,7 @@ class Turn {
   void on(const FleetSeen& seen) {
     for (const DesiredService& service : state_.services) {
       if (service_id(service) != seen.service_id) continue;
+      agent::looked(state_, service, seen.fleet);
       if (std::optional<DesiredService> next = advance(service, seen.fleet, at_)) {
         effects_.push_back(WriteDesired{*std::move(next)});
       }
@@ -94,9 +96,8 @@ class Turn {
       wake(*memory().task);
       return;
     }
-    const bool unparked = std::erase_if(state_.parked, [&](const auto& one) { return one.second.until <= at_; }) > 0;
-    if (unparked || at_ >= state_.audit_at) effects_.push_back(ReadLocal{});
-    if (at_ >= state_.fleet_at) look_at_fleets();
+    if (agent::unpark(state_) || at_ >= state_.audit_at) effects_.push_back(ReadLocal{});
+    look_at_fleets();
   }
 
   void on(const AgentCommand& command) {
@@ -136,11 +137,15 @@ class Turn {
     look_at_fleets();
     if (memory().paused || !state_.locked.empty()) return;
     for (NodeDecision& decision : decisions_) {
-      if (auto parked = state_.parked.find(decision.service_id); parked != state_.parked.end()) {
+      const std::string& id = decision.service_id;
+      if (!state_.parked.contains(id)) agent::await_turn(state_, decision);
+      if (auto parked = state_.parked.find(id); parked != state_.parked.end() && !parked->second.over) {
         decision.action = NodeAction::kWait;
         decision.why = parked->second.why;
       }
-      if (begin(decision)) return;
+      if (!begin(decision)) continue;
+      state_.parked.erase(id);
+      return;
     }
   }
 
@@ -216,17 +221,8 @@ class Turn {
     return found != state_.local.end() && worst_status(found->second.checks, {}) == CheckStatus::kPassing;
   }
 
-  // Roll-outs that are under way are looked at by those who have a part in them.
   void look_at_fleets() {
-    state_.fleet_at = kNever;
-    for (const DesiredService& service : state_.services) {
-      const FleetPhase phase = service.progress.phase;
-      const bool known = service.progress.generation == service.generation;
-      if (service.generation == 0 || service.action != DesiredAction::kInstall) continue;
-      if (known && (phase == FleetPhase::kDone || phase == FleetPhase::kReverted)) continue;
-      effects_.push_back(ReadFleet{service_id(service)});
-      state_.fleet_at = later(at_, state_.config.fleet_poll);
-    }
+    for (std::string& id : agent::looks_due(state_)) effects_.push_back(ReadFleet{std::move(id)});
   }
 
   // ---- a task's way
@@ -322,6 +318,7 @@ class Turn {
   }
 
   void go_on(Task& task) {
+    if (is_made_loud(task)) return enter(task, agent::rows_of(task).front().stage);
     if (std::optional<Row> next = agent::row_after(task, task.stage)) {
       enter(task, next->stage);
     } else {
@@ -367,7 +364,7 @@ class Turn {
   }
 
   void park(const Task& task, const std::string& why) {
-    state_.parked[task.service_id] = {later(at_, state_.config.retry), why};
+    state_.parked[task.service_id] = {agent::try_again_at(state_, task), why};
     memory().task.reset();
     effects_.push_back(ReadLocal{});
   }
@@ -404,6 +401,8 @@ class Turn {
     }
   }
 
+  static bool is_made_loud(const Task& task) { return task.failure.empty() && task.stage == Stage::kBackLoud; }
+
   // A process died over the task. What it did is not known, so the stage is entered again: each finds done what is
   // done.
   void take_up(Task& task) {
@@ -422,6 +421,11 @@ class Turn {
     // A slot may have been lost with the process, and so may what lay in the cache: from the start, while nothing runs
     // differently.
     const bool again = task.failure.empty() && !agent::touches(task.stage);
+    // Another may have the slot by now, and whether the maintenance was begun is not known: out of it, and again.
+    if (task.failure.empty() && task.kind == TaskKind::kDeploy && task.stage == Stage::kQuiet) {
+      task.deadline = later(at_, state_.config.deadline);
+      return enter(task, Stage::kBackLoud);
+    }
     enter(task, again ? agent::rows_of(task).front().stage : task.stage);
   }
 
@@ -478,9 +482,7 @@ class Turn {
       const Task& task = *state_.memory.task;
       return awaits(task.stage) ? std::min(task.deadline, later(at_, state_.config.await_poll)) : task.deadline;
     }
-    Time next = std::min(state_.audit_at, state_.fleet_at);
-    for (const auto& [id, parked] : state_.parked) next = std::min(next, parked.until);
-    return next;
+    return std::min(state_.audit_at, agent::next_of(state_));
   }
 
   AgentState state_;

@@ -91,6 +91,7 @@ absl::Status decode(const Json& json, const Place& place, FleetProgress& out) {
       .optional("since", out.since)
       .optional("first_wave", out.first_wave)
       .optional("why", out.why)
+      .optional("nodes", out.nodes)
       .finish();
 }
 
@@ -216,6 +217,7 @@ Json encode(const FleetProgress& progress) {
       .put("since", encode(progress.since))
       .put("first_wave", encode(progress.first_wave))
       .put_if("why", progress.why)
+      .put_if("nodes", std::int64_t{progress.nodes})
       .take();
 }
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "convergence/error.h"
+#include "lib/base/string_bridge.h"
 #include "lib/driver/agent_reads.h"
 #include "lib/driver/registrar.h"
 #include "lib/driver/slots.h"
@@ -22,12 +23,11 @@ using AgentEventBody = decltype(AgentEvent::body);
 
 constexpr Duration kReadAgain = std::chrono::seconds(2);  // after a read of Consul that failed
 
-// A part of `spread` that is the node's own: nodes that hear of one change do not come all at once.
-Duration part_of(Duration spread, std::string_view node) {
-  if (spread <= Duration::zero()) return Duration::zero();
-  std::uint64_t hash = 14695981039346656037u;
-  for (const char c : node) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
-  return Duration(static_cast<std::int64_t>(hash % static_cast<std::uint64_t>(spread.count())));
+// Consul cannot be reached, or has nobody who could answer.
+bool is_outage(const absl::Status& status) {
+  const ErrorKind kind = error_kind(status);
+  if (kind == ErrorKind::kServer) return to_std(status.message()).find("leader") != std::string_view::npos;
+  return kind == ErrorKind::kUnreachable || kind == ErrorKind::kTimeout;
 }
 
 }  // namespace
@@ -218,8 +218,15 @@ const DesiredService* AgentDriver::Impl::service(const std::string& id) const {
 void AgentDriver::Impl::on(const Work& work) {
   const std::string point(to_string(work.stage));
   if (!probe("before " + point)) return;
-  ConsulClient::Done done = [answer = answer(work.id), self = shared_from_this(), point](const absl::Status& status) {
-    if (self->probe("after " + point)) answer(status);
+  ConsulClient::Done done = [answer = answer(work.id), self = shared_from_this(), point,
+                             work](const absl::Status& status) {
+    if (!self->probe("after " + point)) return;
+    if (!is_outage(status)) return answer(status);
+    // No release is to blame for it: the stage has until its deadline.
+    self->executor.post_at(self->executor.now() + kReadAgain, [self, work] {
+      const std::optional<Task>& task = self->state.memory.task;
+      if (!self->gone && task && task->work == work.id) self->on(work);
+    });
   };
   const std::string& id = work.service_id;
   switch (work.stage) {

@@ -19,6 +19,7 @@ namespace {
 
 constexpr Duration kFirstLook = std::chrono::seconds(1);  // at records that are not there yet; doubled each time
 constexpr Duration kLongestLook = std::chrono::seconds(30);
+constexpr Duration kLockPause = std::chrono::seconds(15);
 
 Duration microseconds_of(Duration duration) { return std::chrono::floor<std::chrono::microseconds>(duration); }
 Time whole_microseconds(Time time) { return Time(microseconds_of(time.time_since_epoch())); }
@@ -240,16 +241,54 @@ std::unique_ptr<DesiredWatch> watch_desired_of(ConsulClient& client, DesiredSour
   return watch;
 }
 
+Duration part_of(Duration spread, std::string_view node) {
+  if (spread <= Duration::zero()) return Duration::zero();
+  std::uint64_t hash = 14695981039346656037u;
+  for (const char c : node) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
+  return Duration(static_cast<std::int64_t>(hash % static_cast<std::uint64_t>(spread.count())));
+}
+
 // ---- locks -------------------------------------------------------------------------------------------------------
 
-LockWatch::LockWatch(ConsulClient& client, const DesiredSource& source, std::function<void(std::string)> on_change) {
+// Of a folder without keys the server knows no index but that of its whole KV, so that a blocking read of it ends with
+// whatever is written anywhere. Ten thousand agents that asked again at once would be a thousand requests for each
+// report of one of them: after an answer in vain a reader pauses.
+struct LockWatch::Folder {
   using Pairs = std::vector<KvPair>;
+  using Done = ConsulClient::Callback<Answer<Pairs>>;
+
+  ConsulClient& client;
+  std::string name{};
+  Duration pause{};
+  int vain = 0;  // answers without keys, one after the other
+
+  static void read(const std::shared_ptr<Folder>& folder, std::uint64_t index, Done done) {
+    if (index == 0 || folder->vain < 2) return ask(folder, index, std::move(done));
+    Executor& executor = folder->client.executor();
+    executor.post_at(executor.now() + folder->pause,
+                     [weak = std::weak_ptr<Folder>(folder), index, done = std::move(done)]() mutable {
+                       if (auto self = weak.lock()) ask(self, index, std::move(done));
+                     });
+  }
+  static void ask(const std::shared_ptr<Folder>& folder, std::uint64_t index, Done done) {
+    ReadOptions options;
+    options.wait_index = index;
+    folder->client.kv_recurse(folder->name, options,
+                              [weak = std::weak_ptr<Folder>(folder), done = std::move(done)](const auto& answer) {
+                                const bool empty = answer.ok() && answer->value.empty();
+                                if (auto self = weak.lock()) self->vain = empty ? self->vain + 1 : 0;
+                                done(answer);
+                              });
+  }
+};
+
+LockWatch::LockWatch(ConsulClient& client, const DesiredSource& source, std::function<void(std::string)> on_change)
+    : folder_(new Folder{client, source.prefix + "/locks/", kLockPause / 2 + part_of(kLockPause, source.node.name)}) {
+  using Pairs = Folder::Pairs;
   watch_ = Watch::start<Pairs>(
       client.executor(),
-      [&client, folder = source.prefix + "/locks/"](std::uint64_t index, ConsulClient::Callback<Answer<Pairs>> done) {
-        ReadOptions options;
-        options.wait_index = index;
-        client.kv_recurse(folder, options, std::move(done));
+      [weak = std::weak_ptr<Folder>(folder_)](std::uint64_t index, Folder::Done done) {
+        if (auto folder = weak.lock()) Folder::read(folder, index, std::move(done));
       },
       [source, on_change = std::move(on_change)](const absl::StatusOr<Answer<Pairs>>& answer) {
         if (answer.ok()) {

@@ -44,12 +44,18 @@ void read_fleet(ConsulClient& client, const std::string& prefix, const DesiredSe
 void write_desired(ConsulClient& client, const std::string& prefix, const DesiredService& service,
                    ConsulClient::Callback<bool> done);
 
-// Tells the text of locked_for() now and at every change; a lock that may not be read locks.
+// A part of `spread` that is the node's own: nodes that hear of one change do not come all at once.
+Duration part_of(Duration spread, std::string_view node);
+
+// Tells the text of locked_for() now and at every change; a lock that may not be read locks. Where nothing at all is
+// locked, the first lock may be heard of some seconds late while much else is written.
 class LockWatch {
  public:
   LockWatch(ConsulClient& client, const DesiredSource& source, std::function<void(std::string)> on_change);
 
  private:
+  struct Folder;
+  std::shared_ptr<Folder> folder_;
   std::unique_ptr<Watch> watch_;
 };
 

@@ -17,9 +17,13 @@
 namespace convergence {
 namespace {
 
+// More nodes than that with a check of their own that does not pass are not asked one by one.
+constexpr std::size_t kFewNodes = 32;
+
 // What a try was decided on.
 struct Standing {
   ServiceFleet fleet{};                          // one node an instance
+  bool whole = false;                            // else only the instances that do not pass, and our own
   std::map<std::string, std::string> holders{};  // slot with a session -> node
 };
 
@@ -30,7 +34,21 @@ bool in_standby(const HealthRow& row) {
   });
 }
 
+FleetNode instance_on(const std::string& node, CheckStatus status) {
+  FleetNode out;
+  out.name = node;
+  out.deployment = "?";
+  out.status = status;
+  return out;
+}
+
 bool passes(const FleetNode& node) { return node.status == CheckStatus::kPassing; }
+
+// All slots are taken by others, however many instances there are.
+bool is_full(const std::map<std::string, std::string>& holders, const Strategy& strategy, const std::string& self) {
+  const auto others = std::ranges::count_if(holders, [&](const auto& holder) { return holder.second != self; });
+  return others >= std::max(1, strategy.max_unavailable);
+}
 
 // Why no slot may be taken (or kept) by `self`; empty when one may.
 std::string refusal(const Standing& standing, const Strategy& strategy, const std::string& self) {
@@ -42,7 +60,7 @@ std::string refusal(const Standing& standing, const Strategy& strategy, const st
     reasons.push_back(node + " has a slot");
   }
   std::int32_t used = static_cast<std::int32_t>(holders.size());
-  std::int32_t slots = slots_of(strategy, standing.fleet);
+  std::int32_t slots = standing.whole ? slots_of(strategy, standing.fleet) : strategy.max_unavailable;
   auto own = std::ranges::find(standing.fleet.nodes, self, &FleetNode::name);
   if (own == standing.fleet.nodes.end() || !passes(*own)) {
     // What is down already, or not even registered, makes nothing worse; one at a time it still is.
@@ -58,8 +76,7 @@ std::string refusal(const Standing& standing, const Strategy& strategy, const st
     return fmt::format("{} of {} instances have to stay healthy", strategy.min_healthy, standing.fleet.nodes.size());
   }
   if (used < slots) return "";
-  return fmt::format("{} of {} instances may be down at once: {}", slots, standing.fleet.nodes.size(),
-                     fmt::join(reasons, ", "));
+  return fmt::format("{} instances may be down at once: {}", slots, fmt::join(reasons, ", "));
 }
 
 absl::Status conflict(const std::string& why) { return make_error(ErrorKind::kConflict, why); }
@@ -83,7 +100,12 @@ struct Slots::Impl : std::enable_shared_from_this<Slots::Impl> {
   void with_session(std::function<void(absl::Status)> next);
   void renew();
   void give_session_back();
-  void read(const Try& given, std::function<void(absl::StatusOr<Standing>)> next);
+  using Read = std::function<void(absl::StatusOr<Standing>)>;
+  void read(const Try& given, Read next);
+  void read_all(const Try& given, Standing standing, const Read& next);
+  void read_down(const Try& given, Standing standing, const Read& next);
+  void read_nodes(const Try& given, Standing standing, std::map<std::string, CheckStatus> nodes, const Read& next);
+  void refuse(const Try& given, const std::string& why);
   void take(const Try& given, const Standing& standing);
   void verify(const Try& given, const std::string& slot);
   void free_slot(const std::string& slot, ConsulClient::Done done);
@@ -138,7 +160,7 @@ void Slots::Impl::give_session_back() {
   client.session_destroy(std::exchange(session, ""), {}, [](const absl::Status&) {});
 }
 
-void Slots::Impl::read(const Try& given, std::function<void(absl::StatusOr<Standing>)> next) {
+void Slots::Impl::read(const Try& given, Read next) {
   client.kv_recurse(
       given.folder, latest(),
       [self = shared_from_this(), given, next = std::move(next)](absl::StatusOr<Answer<std::vector<KvPair>>> pairs) {
@@ -148,23 +170,90 @@ void Slots::Impl::read(const Try& given, std::function<void(absl::StatusOr<Stand
           if (pair.session.empty()) continue;
           standing.holders[pair.key.substr(given.folder.size())] = pair.value;
         }
-        self->client.health_service(given.service, latest(),
-                                    [given, standing = std::move(standing), next](const auto& rows) mutable {
-                                      if (!rows.ok()) return next(rows.status());
-                                      for (const HealthRow& row : rows->value) {
-                                        if (row.instance.id != given.service_id || in_standby(row)) continue;
-                                        FleetNode& one = standing.fleet.nodes.emplace_back();
-                                        one.name = row.node.name;
-                                        one.deployment = "?";
-                                        one.status = worst_status(row.checks, {});
-                                      }
-                                      next(std::move(standing));
-                                    });
+        // Most tries of a large fleet end here, at the price of one small read.
+        if (is_full(standing.holders, given.strategy, self->node)) return next(std::move(standing));
+        if (given.strategy.min_healthy > 0) return self->read_all(given, std::move(standing), next);
+        self->read_down(given, std::move(standing), next);
       });
 }
 
+void Slots::Impl::read_all(const Try& given, Standing standing, const Read& next) {
+  client.health_service(given.service, latest(),
+                        [given, standing = std::move(standing), next](const auto& rows) mutable {
+                          if (!rows.ok()) return next(rows.status());
+                          standing.whole = true;
+                          for (const HealthRow& row : rows->value) {
+                            if (row.instance.id != given.service_id || in_standby(row)) continue;
+                            standing.fleet.nodes.push_back(instance_on(row.node.name, worst_status(row.checks, {})));
+                          }
+                          next(std::move(standing));
+                        });
+}
+
+// Where no number has to stay healthy the instances that pass need not be read: what does not is found by its state.
+void Slots::Impl::read_down(const Try& given, Standing standing, const Read& next) {
+  auto gather = std::make_shared<Gather>();
+  auto nodes = std::make_shared<std::map<std::string, CheckStatus>>();
+  auto instances = std::make_shared<std::map<std::string, CheckStatus>>();
+  auto standby = std::make_shared<std::set<std::string>>();
+  for (const char* state : {"critical", "warning"}) {
+    gather->add([this, state, given, nodes, instances, standby](Gather::Done done) {
+      client.health_state(state, latest(),
+                          [given, nodes, instances, standby, done = std::move(done)](const auto& checks) {
+                            if (!checks.ok()) return done(checks.status());
+                            for (const HealthCheck& check : checks->value) {
+                              if (!check.service_id.empty() && check.service_id != given.service_id) continue;
+                              if (check.id == kStandbyCheck) standby->insert(check.node);
+                              auto& of = *(check.service_id.empty() ? nodes : instances);
+                              const auto known = of.emplace(check.node, check.status).first;
+                              if (check.status == CheckStatus::kCritical) known->second = check.status;
+                            }
+                            done(absl::OkStatus());
+                          });
+    });
+  }
+  gather->run([self = shared_from_this(), gather, given, standing = std::move(standing), nodes, instances, standby,
+               next](const absl::Status& status) mutable {
+    if (!status.ok()) return next(status);
+    if (nodes->size() > kFewNodes + standby->size()) return self->read_all(given, std::move(standing), next);
+    for (const auto& [name, worst] : *instances) {
+      nodes->erase(name);
+      if (!standby->contains(name)) standing.fleet.nodes.push_back(instance_on(name, worst));
+    }
+    if (!instances->contains(self->node)) nodes->emplace(self->node, CheckStatus::kPassing);
+    std::erase_if(*nodes, [&](const auto& one) { return standby->contains(one.first); });
+    self->read_nodes(given, std::move(standing), *nodes, next);
+  });
+}
+
+// Which of the nodes have an instance; it passes as the node does.
+void Slots::Impl::read_nodes(const Try& given, Standing standing, std::map<std::string, CheckStatus> nodes,
+                             const Read& next) {
+  auto gather = std::make_shared<Gather>();
+  auto read = std::make_shared<Standing>(std::move(standing));
+  for (const auto& one : nodes) {
+    gather->add([this, read, given, name = one.first, status = one.second](Gather::Done done) {
+      client.catalog_node_services(name, latest(), [=, done = std::move(done)](const auto& services) {
+        if (!services.ok()) return done(services.status());
+        for (const ServiceInstance& service : services->value) {
+          if (service.id == given.service_id) read->fleet.nodes.push_back(instance_on(name, status));
+        }
+        done(absl::OkStatus());
+      });
+    });
+  }
+  gather->run([self = shared_from_this(), gather, read, next](const absl::Status& status) {
+    if (!status.ok()) return next(status);
+    next(*read);
+  });
+}
+
+void Slots::Impl::refuse(const Try& given, const std::string& why) {
+  if (held.empty()) give_session_back();
+  given.done(conflict(why));
+}
+
 void Slots::Impl::take(const Try& given, const Standing& standing) {
-  if (std::string why = refusal(standing, given.strategy, node); !why.empty()) return given.done(conflict(why));
   std::int32_t slot = 0;
   while (standing.holders.contains(std::to_string(slot))) ++slot;
   ConsulClient::KvPut put;
@@ -174,7 +263,7 @@ void Slots::Impl::take(const Try& given, const Standing& standing) {
   client.kv_put(put, {}, [self = shared_from_this(), given, key = put.key](const absl::StatusOr<bool>& taken) {
     if (!taken.ok()) return given.done(taken.status());
     // Another was faster, or the lock of one who died is not free yet.
-    if (!*taken) return given.done(conflict(fmt::format("the slot {} went to another", key)));
+    if (!*taken) return self->refuse(given, fmt::format("the slot {} went to another", key));
     self->held[given.service_id] = key;
     self->verify(given, key);
   });
@@ -220,12 +309,14 @@ void Slots::acquire(const DesiredService& service, const std::string& service_id
   given.folder = fmt::format("{}/slots/{}/{}/", impl_->prefix, service.placement.role, service_id);
   given.strategy = strategy;
   given.done = std::move(done);
-  impl_->with_session([impl = impl_, given](const absl::Status& status) {
-    if (!status.ok()) return given.done(status);
-    if (impl->held.contains(given.service_id)) return given.done(absl::OkStatus());
-    impl->read(given, [impl, given](const absl::StatusOr<Standing>& standing) {
-      if (!standing.ok()) return given.done(standing.status());
-      impl->take(given, *standing);
+  if (impl_->held.contains(given.service_id)) return given.done(absl::OkStatus());
+  impl_->read(given, [impl = impl_, given](const absl::StatusOr<Standing>& standing) {
+    if (!standing.ok()) return given.done(standing.status());
+    std::string why = refusal(*standing, given.strategy, impl->node);
+    if (!why.empty()) return impl->refuse(given, why);
+    impl->with_session([impl, given, standing = *standing](const absl::Status& status) {
+      if (!status.ok()) return given.done(status);
+      impl->take(given, standing);
     });
   });
 }

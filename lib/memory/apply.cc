@@ -38,7 +38,7 @@ std::optional<HttpResponse> run_read(MemoryConsulState& consul, std::uint64_t id
   if (until == kNever) until = call.now + call.wait;
   for (const std::string& name : read.names) consul.watchers[name].insert(id);
   consul.timers.insert({until, MemoryTimer::Kind::kWait, "", id});
-  consul.parked[id] = {request, call.min_index, until, std::move(read.names), std::move(read.key_prefix)};
+  consul.parked[id] = {request, call.min_index, until, std::move(read.names)};
   return std::nullopt;
 }
 
@@ -55,13 +55,6 @@ void rerun(MemoryConsulState& consul, Time now, std::uint64_t id, std::vector<Me
   }
 }
 
-bool concerns(const ParkedQuery& query, const Store& store) {
-  if (!query.key_prefix || store.changed().count(std::string(memory::kKvTable)) == 0) return true;
-  const auto key = store.changed_keys().lower_bound(*query.key_prefix);
-  if (key != store.changed_keys().end() && key->starts_with(*query.key_prefix)) return true;
-  return false;
-}
-
 // Looks again at the parked queries that what was written may concern.
 void wake(MemoryConsulState& consul, const Store& store, std::vector<MemoryAnswer>& answers) {
   if (consul.parked.empty()) return;
@@ -71,10 +64,15 @@ void wake(MemoryConsulState& consul, const Store& store, std::vector<MemoryAnswe
     if (found != consul.watchers.end()) ids.insert(found->second.begin(), found->second.end());
   };
   for (const std::string& name : store.changed()) collect(name);
-  for (const std::string& key : store.changed_keys()) collect("kv/" + key);
-  for (const std::uint64_t id : ids) {
-    if (concerns(consul.parked.at(id), store)) rerun(consul, store.now(), id, answers);
+  for (const std::string& key : store.changed_keys()) {
+    collect("kv/" + key);
+    // Whoever waits below a prefix is found by the key, so that a write costs nothing for those whom it does not
+    // concern.
+    for (std::size_t length = 1; length <= key.size(); ++length) {
+      collect(memory::below(std::string_view(key).substr(0, length)));
+    }
   }
+  for (const std::uint64_t id : ids) rerun(consul, store.now(), id, answers);
 }
 
 void start(MemoryConsulState& consul, Time now) {

@@ -133,7 +133,10 @@ std::string ensure_check(Store& store, MemoryCheck check) {
   // The table's index moves with every registration of a check, changed or not.
   store.touch(kCheckTable);
   if (modified) {
-    if (existing != nullptr) store.exclude(&State::checks_of, {node, lower(existing->service_id)}, key.second);
+    if (existing != nullptr) {
+      store.exclude(&State::checks_of, {node, lower(existing->service_id)}, key.second);
+      store.exclude(&State::checks_in, existing->status, key);
+    }
     check.create_index = existing != nullptr ? existing->create_index : store.index();
     check.modify_index = store.index();
     if (check.service_id.empty()) {
@@ -145,6 +148,7 @@ std::string ensure_check(Store& store, MemoryCheck check) {
   if (check.status == "critical") destroy_sessions_of_check(store, check);
   if (modified) {
     store.include(&State::checks_of, {node, lower(check.service_id)}, key.second);
+    store.include(&State::checks_in, check.status, key);
     store.put(&State::checks, key, std::move(check));
   }
   return "";
@@ -162,6 +166,7 @@ void delete_check(Store& store, const std::string& node, const std::string& id) 
     store.touch(service_table(service->service));
   }
   store.exclude(&State::checks_of, {key.first, lower(check.service_id)}, key.second);
+  store.exclude(&State::checks_in, check.status, key);
   store.erase(&State::checks, key);
   store.touch(kCheckTable);
   destroy_sessions_of_check(store, check);

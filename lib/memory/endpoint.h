@@ -17,9 +17,8 @@ namespace convergence::memory {
 struct Read {
   std::optional<HttpResponse> refusal;  // ends it at once
   std::uint64_t index = 0;
-  std::vector<std::string> names;         // a change of one of these may move the index
-  std::optional<std::string> key_prefix;  // of `names` kKvTable: only keys below this do
-  std::function<HttpResponse()> answer;   // refers to the state and the call
+  std::vector<std::string> names;        // a change of one of these may move the index
+  std::function<HttpResponse()> answer;  // refers to the state and the call
 };
 
 inline Read refuse(HttpResponse answer) {

@@ -61,21 +61,22 @@ HttpResponse answer_health(const State& state, const Call& call, const HealthQue
   return json_answer(call, std::move(rows));
 }
 
-template <typename Which>
-Read read_checks(const State& state, const Call& call, const Which& which) {
+// `each` calls its argument with every check in question, in the order of nodes and ids.
+template <typename Each>
+Read read_checks(const State& state, const Call& call, const Each& each) {
   Filter filter;
   if (auto refusal = read_filter(call, RowKind::kCheck, filter)) return refuse(*refusal);
   Read read;
   read.index = table_index(state, kCheckTable);
   read.names = {std::string(kCheckTable)};
-  read.answer = [&state, &call, which, filter] {
+  read.answer = [&state, &call, each, filter] {
     const auto labels = wanted_labels(call);
     Json::Array rows;
-    for (const auto& [key, check] : state.checks) {
-      if (!which(key.first, check) || !match_labels(state.nodes.at(key.first).meta, labels)) continue;
+    each([&](const MemoryCheck& check) {
+      if (!match_labels(state.nodes.at(lower(check.node)).meta, labels)) return;
       Json row = check_row(check);
       if (wanted(filter, row)) rows.push_back(std::move(row));
-    }
+    });
     return json_answer(call, std::move(rows));
   };
   return read;
@@ -155,14 +156,19 @@ Read read_health_service(const State& state, const Call& call) {
 
 Read read_health_node(const State& state, const Call& call) {
   if (call.rest.empty()) return refuse(bad_request("Missing node name"));
-  return read_checks(state, call,
-                     [node = lower(call.rest)](const std::string& of, const MemoryCheck&) { return of == node; });
+  return read_checks(state, call, [&state, node = lower(call.rest)](const auto& one) {
+    for (auto it = state.checks.lower_bound({node, ""}); it != state.checks.end() && it->first.first == node; ++it) {
+      one(it->second);
+    }
+  });
 }
 
 Read read_health_checks(const State& state, const Call& call) {
   if (call.rest.empty()) return refuse(bad_request("Missing service name"));
-  Read read = read_checks(state, call, [name = lower(call.rest)](const std::string&, const MemoryCheck& check) {
-    return lower(check.service_name) == name;
+  Read read = read_checks(state, call, [&state, name = lower(call.rest)](const auto& one) {
+    for (const auto& [key, check] : state.checks) {
+      if (lower(check.service_name) == name) one(check);
+    }
   });
   if (!call.query.has("node-meta") || read.refusal) return read;
   // With ?node-meta the server goes by the service, and takes it for one that exists.
@@ -175,8 +181,12 @@ Read read_health_checks(const State& state, const Call& call) {
 
 Read read_health_state(const State& state, const Call& call) {
   if (call.rest.empty()) return refuse(bad_request("Missing check state"));
-  return read_checks(state, call, [status = call.rest](const std::string&, const MemoryCheck& check) {
-    return status == "any" || check.status == status;
+  return read_checks(state, call, [&state, status = call.rest](const auto& one) {
+    if (status == "any") {
+      for (const auto& [key, check] : state.checks) one(check);
+    } else if (const auto found = state.checks_in.find(status); found != state.checks_in.end()) {
+      for (const auto& key : found->second) one(state.checks.at(key));
+    }
   });
 }
 

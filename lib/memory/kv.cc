@@ -55,11 +55,10 @@ Json::Array keys_below(const State& state, const std::string& prefix, const std:
 
 Read read_below(const State& state, const Call& call) {
   Read read;
-  read.names = {std::string(kKvTable)};
   const std::string& prefix = call.rest;
   const std::uint64_t own = prefix.empty() ? 0 : prefix_index(state, prefix);
   read.index = own != 0 ? own : max_index(state, {kKvTable, kTombstoneTable});
-  if (own != 0) read.key_prefix = prefix;
+  read.names = {own != 0 ? below(prefix) : std::string(kKvTable)};
   if (call.query.has("keys")) {
     read.answer = [&state, &call] {
       Json::Array keys = keys_below(state, call.rest, call.query.get("separator"));

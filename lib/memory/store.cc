@@ -9,6 +9,8 @@ namespace convergence::memory {
 
 std::string service_table(std::string_view service) { return "service." + lower(service); }
 
+std::string below(std::string_view prefix) { return fmt::format("below/{}", prefix); }
+
 std::uint64_t table_index(const State& state, std::string_view table) {
   const auto found = state.table_indexes.find(std::string(table));
   return found == state.table_indexes.end() ? 0 : found->second;

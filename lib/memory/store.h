@@ -27,6 +27,8 @@ inline constexpr std::string_view kConfigTable = "config-entries";
 // Index of the write that took the last instance of some service away.
 inline constexpr std::string_view kExtinction = "service_last_extinction";
 std::string service_table(std::string_view service);
+// What those wait for who have read all keys below a prefix.
+std::string below(std::string_view prefix);
 
 std::uint64_t table_index(const State& state, std::string_view table);
 std::uint64_t max_index(const State& state, std::initializer_list<std::string_view> tables);

@@ -11,6 +11,8 @@
 namespace convergence {
 namespace {
 
+constexpr std::int32_t kSmallFleet = 8;
+
 bool plain(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
          c == '+' || c == '-';
@@ -38,11 +40,12 @@ bool contains(const std::vector<std::string>& list, std::string_view name) {
   return std::ranges::find(list, name) != list.end();
 }
 
-FleetProgress enter(const DesiredService& service, FleetPhase phase, Time now) {
+FleetProgress enter(const DesiredService& service, FleetPhase phase, const ServiceFleet& fleet, Time now) {
   FleetProgress progress;
   progress.generation = service.generation;
   progress.phase = phase;
   progress.since = now;
+  progress.nodes = static_cast<std::int32_t>(fleet.nodes.size());
   if (knows_release(service)) progress.first_wave = service.progress.first_wave;
   return progress;
 }
@@ -53,8 +56,8 @@ FleetProgress begin(const DesiredService& service, const ServiceFleet& fleet, Ti
     return !node.deployment.empty() && node.status == CheckStatus::kPassing;
   });
   const bool nothing_to_lose = !service.last_good && nothing_passes;
-  if (nothing_to_lose || service.strategy.first_wave == 0) return enter(service, FleetPhase::kRest, now);
-  FleetProgress progress = enter(service, FleetPhase::kFirstWave, now);
+  if (nothing_to_lose || service.strategy.first_wave == 0) return enter(service, FleetPhase::kRest, fleet, now);
+  FleetProgress progress = enter(service, FleetPhase::kFirstWave, fleet, now);
   progress.first_wave.clear();
   for (const FleetNode& node : fleet.nodes) {
     if (progress.first_wave.size() == static_cast<std::size_t>(service.strategy.first_wave)) break;
@@ -89,16 +92,17 @@ std::optional<DesiredService> with(DesiredService service, FleetProgress progres
   return service;
 }
 
-std::optional<DesiredService> done(DesiredService service, Time now) {
+std::optional<DesiredService> done(DesiredService service, const ServiceFleet& fleet, Time now) {
   const std::string key = deployment_key(service);
-  service.progress = enter(service, FleetPhase::kDone, now);
+  service.progress = enter(service, FleetPhase::kDone, fleet, now);
   service.last_good = service.release;
   service.last_good->deployment = key;
   return service;
 }
 
-std::optional<DesiredService> revert(const DesiredService& service, std::string why, Time now) {
-  FleetProgress progress = enter(service, FleetPhase::kReverted, now);
+std::optional<DesiredService> revert(const DesiredService& service, std::string why, const ServiceFleet& fleet,
+                                     Time now) {
+  FleetProgress progress = enter(service, FleetPhase::kReverted, fleet, now);
   progress.why = std::move(why);
   return with(service, std::move(progress));
 }
@@ -138,7 +142,7 @@ absl::StatusOr<ServiceFleet> fleet_of(const DesiredService& service, const Catal
   return fleet;
 }
 
-std::optional<DesiredService> advance(const DesiredService& service, const ServiceFleet& fleet, Time now) {
+static std::optional<DesiredService> next_phase(const DesiredService& service, const ServiceFleet& fleet, Time now) {
   if (service.action != DesiredAction::kInstall || service.generation == 0) return std::nullopt;
   // Nobody to wait for, and nobody who could show that the release is good: whoever reads this sees the catalog before
   // its own node is in it.
@@ -149,7 +153,7 @@ std::optional<DesiredService> advance(const DesiredService& service, const Servi
   const std::string key = deployment_key(service);
   for (const FleetNode& node : fleet.nodes) {
     if (node.failed.empty() || !service.strategy.auto_revert || !service.last_good) continue;
-    return revert(service, fmt::format("{}: {}", node.name, node.failed), now);
+    return revert(service, fmt::format("{}: {}", node.name, node.failed), fleet, now);
   }
   // The first release that passes anywhere is the last good one of those that come later.
   if (!service.last_good && progress.phase == FleetPhase::kRest) {
@@ -168,25 +172,40 @@ std::optional<DesiredService> advance(const DesiredService& service, const Servi
       const Standing first = standing_of(fleet, key, &progress.first_wave);
       if (first.asked == 0) return with(service, begin(service, fleet, now));  // all of it is lost: others go first
       if (!first.open.empty()) return std::nullopt;
-      return with(service, enter(service, FleetPhase::kBake, now));
+      return with(service, enter(service, FleetPhase::kBake, fleet, now));
     }
     case FleetPhase::kBake: {
       const Standing first = standing_of(fleet, key, &progress.first_wave);
       if (first.ill && service.strategy.auto_revert && service.last_good) {
         return revert(service, fmt::format("{}: is {} while it bakes", first.ill->name, to_string(first.ill->status)),
-                      now);
+                      fleet, now);
       }
       if (now - progress.since < service.strategy.bake) return std::nullopt;
-      return with(service, enter(service, FleetPhase::kRest, now));
+      return with(service, enter(service, FleetPhase::kRest, fleet, now));
     }
     case FleetPhase::kRest:
       if (!standing_of(fleet, key, nullptr).open.empty()) return std::nullopt;
-      return done(service, now);
+      return done(service, fleet, now);
     case FleetPhase::kDone:
     case FleetPhase::kReverted:
       break;
   }
   return std::nullopt;
+}
+
+std::optional<DesiredService> advance(const DesiredService& service, const ServiceFleet& fleet, Time now) {
+  std::optional<DesiredService> next = next_phase(service, fleet, now);
+  if (next || service.action != DesiredAction::kInstall || !knows_release(service) || service.generation == 0) {
+    return next;
+  }
+  const FleetPhase phase = service.progress.phase;
+  if (phase == FleetPhase::kDone || phase == FleetPhase::kReverted) return next;
+  // The nodes go by this number; one that is a little too low costs little.
+  const auto nodes = static_cast<std::int32_t>(fleet.nodes.size());
+  if (nodes <= 2 * std::max(service.progress.nodes, kSmallFleet)) return next;
+  next = service;
+  next->progress.nodes = nodes;
+  return next;
 }
 
 std::int32_t slots_of(const Strategy& strategy, const ServiceFleet& fleet) {

@@ -32,8 +32,10 @@ std::vector<std::string> MadeUpNode::damaged(const AgentMemory& memory) {
 }
 
 void MadeUpNode::carry_out(const Work& work, Done done) {
+  if (dead) return;
+  if (on_work) on_work(work, false);
   executor_.post_at(executor_.now() + length_of(work.stage), [this, work, done = std::move(done)] {
-    if (stopped_.contains(work.id)) return;
+    if (dead || stopped_.contains(work.id)) return;
     WorkDone out;
     out.id = work.id;
     const std::string& id = work.service_id;
@@ -41,6 +43,7 @@ void MadeUpNode::carry_out(const Work& work, Done done) {
     if (auto found = broken.find({work.stage, deployment}); found != broken.end()) {
       out.ok = false;
       out.problem = found->second;
+      if (on_work) on_work(work, true);
       return done(std::move(out));
     }
     switch (work.stage) {
@@ -73,6 +76,7 @@ void MadeUpNode::carry_out(const Work& work, Done done) {
       default:
         break;
     }
+    if (on_work) on_work(work, true);
     done(std::move(out));
   });
 }

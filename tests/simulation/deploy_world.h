@@ -1,6 +1,7 @@
 #ifndef CONVERGENCE_TESTS_SIMULATION_DEPLOY_WORLD_H_
 #define CONVERGENCE_TESTS_SIMULATION_DEPLOY_WORLD_H_
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -20,9 +21,13 @@ class MadeUpNode final : public NodeHands {
   MadeUpNode(Executor& executor, std::string name) : executor_(executor), name_(std::move(name)) {}
 
   void carry_out(const Work& work, Done done) override;
-  void stop(std::uint64_t work) override { stopped_.insert(work); }
+  void stop(std::uint64_t work) override {
+    if (dead) return;
+    stopped_.insert(work);
+    if (on_stop) on_stop();
+  }
   absl::Status remember(const AgentMemory& memory) override {
-    memory_ = memory;
+    if (!dead) memory_ = memory;
     return absl::OkStatus();
   }
   std::vector<std::string> damaged(const AgentMemory& memory) override;
@@ -33,7 +38,20 @@ class MadeUpNode final : public NodeHands {
   const AgentMemory& memory() const { return memory_; }
   std::string running(const std::string& service_id) const;
 
+  // What ran stops, as with the machine.
+  void power_off() { running_.clear(); }
+  // What is installed starts with the machine.
+  void power_on() {
+    for (const auto& [id, installed] : memory_.installed) {
+      if (files_.contains(id)) running_[id] = files_.at(id);
+    }
+  }
+
   std::map<std::pair<Stage, std::string>, std::string> broken{};  // {stage, deployment} -> how it fails
+  bool dead = false;                                              // the agent's process is: nothing begins or is kept
+  // Told of each work that begins, and again when it has been done.
+  std::function<void(const Work&, bool done)> on_work{};
+  std::function<void()> on_stop{};
 
  private:
   Executor& executor_;

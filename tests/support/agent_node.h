@@ -189,6 +189,7 @@ class AgentNode {
         if (slots_free) slots.insert(id);
         break;
       case Stage::kQuiet:
+        if (!uninstalling_ && !slots.contains(id)) breach = "went into maintenance without a slot";
         quiet.insert(id);
         break;
       case Stage::kStop:
