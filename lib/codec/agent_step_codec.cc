@@ -33,7 +33,15 @@ static absl::Status decode(const Json& json, const Place& place, AgentConfig& ou
 }
 
 static absl::Status decode(const Json& json, const Place& place, Parked& out) {
-  return ObjectReader(json, place).required("until", out.until).optional("why", out.why).finish();
+  return ObjectReader(json, place)
+      .required("until", out.until)
+      .optional("why", out.why)
+      .optional("over", out.over)
+      .finish();
+}
+
+static absl::Status decode(const Json& json, const Place& place, FleetLook& out) {
+  return ObjectReader(json, place).required("at", out.at).optional("nodes", out.nodes).finish();
 }
 
 absl::Status decode(const Json& json, const Place& place, AgentState& out) {
@@ -51,7 +59,7 @@ absl::Status decode(const Json& json, const Place& place, AgentState& out) {
                           .optional("locked", out.locked)
                           .optional("last_event_at", out.last_event_at)
                           .optional("audit_at", out.audit_at)
-                          .optional("fleet_at", out.fleet_at)
+                          .optional("looks", out.looks)
                           .finish());
   return put_indexes(json, place, indexes, out.services);
 }
@@ -74,7 +82,15 @@ static Json encode(const AgentConfig& config) {
 }
 
 static Json encode(const Parked& parked) {
-  return ObjectWriter().put("until", encode(parked.until)).put("why", parked.why).take();
+  return ObjectWriter()
+      .put("until", encode(parked.until))
+      .put("why", parked.why)
+      .put_if("over", parked.over)
+      .take();
+}
+
+static Json encode(const FleetLook& look) {
+  return ObjectWriter().put("at", encode(look.at)).put_if("nodes", std::int64_t{look.nodes}).take();
 }
 
 static Json encode(const AgentState& state) {
@@ -91,7 +107,7 @@ static Json encode(const AgentState& state) {
       .put_if("locked", state.locked)
       .put("last_event_at", encode(state.last_event_at))
       .put("audit_at", encode(state.audit_at))
-      .put("fleet_at", encode(state.fleet_at))
+      .put("looks", encode_map(state.looks, encode))
       .take();
 }
 

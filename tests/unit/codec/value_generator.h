@@ -213,7 +213,7 @@ class ValueGenerator {
                       text()};
     }
     if (flag()) {
-      out.progress = {index(), static_cast<FleetPhase>(below(5)), time(), text_list(), text()};
+      out.progress = {index(), static_cast<FleetPhase>(below(5)), time(), text_list(), text(), int32()};
     }
     out.unknown = unknown();
     return out;
@@ -312,11 +312,11 @@ class ValueGenerator {
     out.desired_known = flag();
     for (std::uint64_t i = below(3); i > 0; --i) out.local[text()] = {instance(), {check()}};
     out.damaged = text_list();
-    for (std::uint64_t i = below(3); i > 0; --i) out.parked[text()] = {time(), text()};
+    for (std::uint64_t i = below(3); i > 0; --i) out.parked[text()] = {time(), text(), flag()};
     out.locked = text();
     out.last_event_at = time();
     out.audit_at = time();
-    out.fleet_at = time();
+    out.looks["web"] = {time(), 3};
     return out;
   }
 
