@@ -82,6 +82,7 @@ int run_cancel(const Arguments& arguments, Output& output);
 int run_toggle(const Arguments& arguments, Output& output);
 int run_logs(const Arguments& arguments, Output& output);
 int run_history(const Arguments& arguments, Output& output);
+int run_collect(const Arguments& arguments, Output& output);
 int run_lock(const Arguments& arguments, Output& output);
 int run_maintenance(const Arguments& arguments, Output& output);
 int run_policy(const Arguments& arguments, Output& output);

@@ -1,11 +1,15 @@
 #ifndef CONVERGENCE_FLEET_DRIVER_H_
 #define CONVERGENCE_FLEET_DRIVER_H_
 
+#include <cstddef>
+#include <map>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "convergence/collect.h"
 #include "convergence/consul_client.h"
 #include "convergence/operate.h"
 
@@ -42,6 +46,21 @@ void put_lock(ConsulClient& client, std::string_view prefix, const DeployLock& l
 // False where none stood.
 void remove_lock(ConsulClient& client, std::string_view prefix, std::string_view scope,
                  ConsulClient::Callback<bool> done);
+
+struct CollectOptions {
+  CollectRules rules{};
+  std::string environment{};  // Environment Manager's keys of it, in place of our own below the prefix
+  bool dry_run = false;
+};
+struct Collected {
+  CollectPlan plan{};
+  std::size_t keys = 0;                // that went
+  std::vector<std::string> changed{};  // names of units that stay, since a key has changed meanwhile
+  friend bool operator==(const Collected&, const Collected&) = default;
+};
+// Reads, plans, and deletes what may go at `now`. What it did before an error stays done; it can end after any of it.
+void collect_ended(ConsulClient& client, std::string_view prefix, const CollectOptions& options, Time now,
+                   ConsulClient::Callback<Collected> done);
 
 }  // namespace convergence
 

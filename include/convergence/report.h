@@ -43,6 +43,8 @@ struct NodeReport {
 
 // What is shown of a node: "Not Started" while there is no report (1.6), else the report's status.
 std::string_view node_status(const NodeReport* report);
+// The latest time that it tells.
+Time last_sign(const NodeReport& report);
 
 }  // namespace convergence
 

@@ -6,6 +6,7 @@
 #include "convergence/canary.h"
 #include "convergence/catalog.h"
 #include "convergence/chain.h"
+#include "convergence/collect.h"
 #include "convergence/deployment.h"
 #include "convergence/desired.h"
 #include "convergence/draw.h"
@@ -70,6 +71,13 @@ constexpr std::array kNames<FleetPhase> = {
     NameRow<FleetPhase>{FleetPhase::kRest, "rest"},
     NameRow<FleetPhase>{FleetPhase::kDone, "done"},
     NameRow<FleetPhase>{FleetPhase::kReverted, "reverted"},
+};
+
+template <>
+constexpr std::array kNames<CollectKind> = {
+    NameRow<CollectKind>{CollectKind::kDeployment, "deployment"},
+    NameRow<CollectKind>{CollectKind::kService, "service"},
+    NameRow<CollectKind>{CollectKind::kVersion, "version"},
 };
 
 template <>
@@ -275,6 +283,7 @@ std::string_view to_string(HookEvent value) { return name_of(value); }
 std::string_view to_string(OnRemoval value) { return name_of(value); }
 std::string_view to_string(DesiredAction value) { return name_of(value); }
 std::string_view to_string(NodeStanding value) { return name_of(value); }
+std::string_view to_string(CollectKind value) { return name_of(value); }
 std::string_view to_string(RolloutEnd value) { return name_of(value); }
 std::string_view to_string(NodeAction value) { return name_of(value); }
 std::string_view to_string(Stage value) { return name_of(value); }
