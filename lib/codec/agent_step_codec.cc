@@ -82,11 +82,7 @@ static Json encode(const AgentConfig& config) {
 }
 
 static Json encode(const Parked& parked) {
-  return ObjectWriter()
-      .put("until", encode(parked.until))
-      .put("why", parked.why)
-      .put_if("over", parked.over)
-      .take();
+  return ObjectWriter().put("until", encode(parked.until)).put("why", parked.why).put_if("over", parked.over).take();
 }
 
 static Json encode(const FleetLook& look) {

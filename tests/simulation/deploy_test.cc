@@ -160,6 +160,19 @@ TEST_CASE("an agent that dies while its instance is down keeps the budget, and g
   CHECK(world.breach == "");
 }
 
+// W-A16, P-L: there nobody looks again until the next change of the role.
+TEST_CASE("a service that somebody deregisters comes back by the audit, and its process is left alone") {
+  DeployWorld world;
+  start(world, 3);
+  world.remove_instance("n2", "web");
+  const AgentMemory before = world.node("n2").memory();
+  auto is_registered = [&] { return find_instance(world.catalog(), "web", {"n2", "web"}) != nullptr; };
+  CHECK(!is_registered());
+  REQUIRE(world.run_until(is_registered, minutes(6)));
+  CHECK(world.all_run("1.0@1"));
+  CHECK(world.node("n2").memory().outcomes == before.outcomes);
+}
+
 TEST_CASE("a second change in the middle of the first is taken up") {
   DeployWorld world;
   start(world, 4);
