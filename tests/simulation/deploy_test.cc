@@ -173,6 +173,25 @@ TEST_CASE("a service that somebody deregisters comes back by the audit, and its 
   CHECK(world.node("n2").memory().outcomes == before.outcomes);
 }
 
+// There the index was read after the work, so that the change was seen five minutes later.
+TEST_CASE("W-A3, P-E: a change while a node is at work is taken up without another one") {
+  DeployWorld world;
+  start(world, 1);
+  for (const Stage stage : {Stage::kFetch, Stage::kAwait}) {
+    const auto generation = world.wanted()->generation;
+    world.want(web("2.0"));
+    REQUIRE(world.run_until(
+        [&] {
+          const auto& task = world.node("n1").memory().task;
+          return task && task->stage == stage;
+        },
+        minutes(2)));
+    world.want(web("3.0"));
+    const std::string last = fmt::format("3.0@{}", generation + 2);
+    CHECK(world.run_until([&] { return world.all_run(last); }, minutes(2)));
+  }
+}
+
 TEST_CASE("a second change in the middle of the first is taken up") {
   DeployWorld world;
   start(world, 4);
