@@ -79,6 +79,9 @@ absl::StatusOr<LinuxHandsOptions> hands_options(const Arguments& arguments) {
   options.sensu_folder = arguments.get("sensu-folder");
   if (std::vector<std::string> folders = arguments.all("sensu-plugins"); !folders.empty())
     options.sensu_plugin_folders = std::move(folders);
+  options.ship_logs = arguments.get("ship-logs");
+  options.secret_files = arguments.all("secret-file");
+  options.secret_variables = arguments.all("secret-variable");
   const absl::StatusOr<std::optional<long>> free = integer_flag(arguments, "min-free-mb", 0, 1'000'000'000);
   if (!free.ok()) return free.status();
   if (*free) options.min_free_disk = static_cast<std::uint64_t>(**free) * 1'000'000;

@@ -17,6 +17,16 @@ namespace convergence {
 // The agent of one node, as a loop that a host may run: it reads what is wanted and what is there, asks agent_step()
 // and carries out what that wants done - with Consul by itself, on the node by the hands it is given.
 
+// The log of a deployment that has ended on this node, at that time.
+struct EndedLog {
+  std::string group{};  // the environment, or the role where there is none
+  std::string instance{};
+  std::string service_id{};
+  std::string deployment{};
+  Time ended{};
+  friend bool operator==(const EndedLog&, const EndedLog&) = default;
+};
+
 // What touches the node itself: its disk and its processes. convergence::node has one for Linux (node.h); tests have
 // others. All is called, and answers, on the driver's executor.
 class NodeHands {
@@ -37,6 +47,12 @@ class NodeHands {
   virtual std::vector<std::string> damaged(const AgentMemory& memory) = 0;
   // Has what is not named there go from the disk, some time; whoever keeps everything does nothing.
   virtual void collect(const Collect&) {}
+  using Shipped = std::function<void(absl::StatusOr<std::string>)>;
+  // Has the log lie where people keep them, and says where: never an address that lets its reader in (W-A28). Empty:
+  // nowhere, or it is known. `done` runs once; after an error it is asked for again. Asked for again for the same end,
+  // also by a later process, it says the same and ships nothing, until log_told().
+  virtual void ship_log(const EndedLog&, Shipped done) { done(std::string()); }
+  virtual void log_told(const EndedLog&) {}
   // Where relative programs of checks are found: the unpacked archive.
   virtual std::string package_folder(const std::string& service_id, const Installed& installed) = 0;
   // The last lines of what the deployment's stages said.

@@ -28,6 +28,14 @@ struct LinuxHandsOptions {
   UnpackLimits unpack{};
   HttpOptions http{};
   LogOptions log{};
+  // Whose texts, line by line, are kept out of logs and reports, beside those in `log`; read again for each stage, so
+  // that they may be rotated. They have to be there at the start.
+  std::vector<std::string> secret_files{};
+  // Variables of a release's environment whose values are kept out likewise.
+  std::vector<std::string> secret_variables{};
+  // A folder that is there, or s3://bucket or s3://bucket/prefix: below it lies the log of each deployment that has
+  // ended, at <environment or role>/<service id>/deployment-<instance>-<deployment>.log. Empty: nowhere.
+  std::string ship_logs{};
   ProcessLimits limits{};  // of hooks
   Duration grace = std::chrono::seconds(10);
   std::string spawn_helper{};                                                         // ProcessSpec::helper

@@ -35,6 +35,7 @@ struct NodeReport {
   std::int32_t percent = 0;             // of the stage
   std::string reason{};                 // of a failure, or what is waited for
   std::vector<std::string> log_tail{};  // the last lines
+  std::string log_problem{};            // why the log does not lie where it should, yet
   std::string last_good_deployment{};   // what runs, or ran again, when this one failed
   std::optional<Time> updated{};        // when this was written; whole microseconds
   Json::Object unknown{};

@@ -103,6 +103,7 @@ absl::Status decode(const Json& json, const Place& place, NodeReport& out) {
       .optional("Percent", out.percent)
       .optional("Reason", out.reason)
       .optional("LogTail", out.log_tail)
+      .optional("LogProblem", out.log_problem)
       .optional("LastGoodDeployment", out.last_good_deployment)
       .optional("UpdateTime", out.updated, decode_time_or_none)
       .finish(out.unknown);
@@ -130,6 +131,7 @@ Json to_json(const NodeReport& report) {
       .put_if("Percent", std::int64_t{report.percent})
       .put_if("Reason", report.reason)
       .put_if("LogTail", report.log_tail)
+      .put_if("LogProblem", report.log_problem)
       .put_if("LastGoodDeployment", report.last_good_deployment);
   if (report.updated) writer.put("UpdateTime", codec::time_text(*report.updated));
   return writer.rest(report.unknown).take();

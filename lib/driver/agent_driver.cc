@@ -12,6 +12,7 @@
 #include "convergence/error.h"
 #include "lib/base/string_bridge.h"
 #include "lib/driver/agent_reads.h"
+#include "lib/driver/ended_deployments.h"
 #include "lib/driver/registrar.h"
 #include "lib/driver/slots.h"
 #include "lib/driver/state_document.h"
@@ -68,6 +69,7 @@ struct AgentDriver::Impl : std::enable_shared_from_this<AgentDriver::Impl> {
   ConsulClient::Done announced(const Work& work, ConsulClient::Done done);
   ConsulClient::Done answer(std::uint64_t id);
   void write_report(const std::string& key);
+  void last_word(const ReportNode& said);
   const DesiredService* service(const std::string& id) const;
 
   ConsulClient& client;
@@ -84,6 +86,7 @@ struct AgentDriver::Impl : std::enable_shared_from_this<AgentDriver::Impl> {
   DesiredSource source{};
   std::unique_ptr<DesiredWatch> desired;
   std::unique_ptr<LockWatch> locks;
+  std::unique_ptr<EndedDeployments> past;
   std::optional<DesiredSeen> seen;    // the last, without what locks it
   std::optional<std::string> locked;  // not known yet: nothing is begun
   std::optional<Executor::TimerId> timer;
@@ -118,9 +121,11 @@ void AgentDriver::Impl::begin_as(const Node& node) {
   slots = std::make_unique<Slots>(client, options.prefix, state.config.node, options.session_ttl, options.lock_delay);
   // What the last process left half done goes on without its slot: what is down counts without one.
   if (state.memory.task) slots->end_predecessor([](const absl::Status&) {});
+  source = {options.environment, options.role, options.prefix, node};
+  past = std::make_unique<EndedDeployments>(client, hands, source, options.instance);
+  past->take_up(state.memory);
   send(AgentStarted{});
   const Duration wait = part_of(options.spread, state.config.node);
-  source = {options.environment, options.role, options.prefix, node};
   locks = std::make_unique<LockWatch>(client, source, [weak = weak_from_this()](std::string why) {
     auto self = weak.lock();
     if (!self || self->gone || self->locked == why) return;
@@ -148,6 +153,7 @@ void AgentDriver::Impl::end(absl::Status status) {
   gone = true;
   if (desired) desired->stop();
   locks.reset();
+  past.reset();
   if (timer) executor.cancel(*timer);
   if (state.memory.task && state.memory.task->work != 0) hands.stop(state.memory.task->work);
   slots.reset();
@@ -337,6 +343,7 @@ void AgentDriver::Impl::write_report(const std::string& key) {
                if (self->gone) return;
                Pending& written = self->reports[key];
                if (!status.ok() && !written.next) written.next = said;  // until Consul takes it
+               if (status.ok() && said.finished) self->last_word(said);
                const Duration pause = status.ok() ? self->options.report_pause : kReadAgain;
                self->executor.post_at(self->executor.now() + pause, [self, key] {
                  if (self->gone) return;
@@ -344,6 +351,15 @@ void AgentDriver::Impl::write_report(const std::string& key) {
                  self->write_report(key);
                });
              });
+}
+
+// The report of an end stands in KV; what it is the end of is in the memory, unless it was begun again meanwhile.
+void AgentDriver::Impl::last_word(const ReportNode& said) {
+  const auto outcomes = state.memory.outcomes.find(said.service_id);
+  if (outcomes == state.memory.outcomes.end()) return;
+  const auto outcome = outcomes->second.find(said.deployment);
+  if (outcome == outcomes->second.end() || outcome->second.at != said.ended) return;
+  past->ended(said.service_id, said.deployment, outcome->second);
 }
 
 void AgentDriver::Impl::on(const Collect& collect) {

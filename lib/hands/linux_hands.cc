@@ -18,7 +18,9 @@
 #include "lib/base/status_macros.h"
 #include "lib/hands/collect.h"
 #include "lib/hands/package_folder.h"
+#include "lib/hands/secrets.h"
 #include "lib/hands/sensu_files.h"
+#include "lib/hands/ship_log.h"
 
 namespace convergence {
 namespace {
@@ -49,6 +51,7 @@ class StageRun {
     if (status.ok()) status = dispatch(done, stop);
     if (!status.ok()) {
       done = done_with(work_, status);
+      done.problem = hands::without_secrets(done.problem, log_options_.secrets);  // it goes into reports
       say(fmt::format("{}: {}", to_string(work_.stage), std::string(status.message())));
     }
     return done;
@@ -58,7 +61,9 @@ class StageRun {
   absl::Status open() {
     CVG_ASSIGN_OR_RETURN(folder_, hands::package_folder(options_, work_.service_id, work_.subject.deployment));
     CVG_RETURN_IF_ERROR(hands::make_folders(folder_.logs()));
-    CVG_ASSIGN_OR_RETURN(log_, DeploymentLog::open(folder_.log(), options_.log));
+    log_options_ = options_.log;
+    log_options_.secrets = hands::secrets_of(options_, work_.subject.release);
+    CVG_ASSIGN_OR_RETURN(log_, DeploymentLog::open(folder_.log(), log_options_));
     say(fmt::format("== {} {} {}", to_string(work_.stage), work_.service_id, work_.subject.deployment));
     return absl::OkStatus();
   }
@@ -217,6 +222,7 @@ class StageRun {
   const Work& work_;
   const Duration left_;  // of the deadline
   PackageFolder folder_{};
+  LogOptions log_options_{};
   std::unique_ptr<DeploymentLog> log_;
 };
 
@@ -246,7 +252,9 @@ class FolderLock {
 class LinuxHands final : public NodeHands {
  public:
   LinuxHands(Executor& executor, LinuxHandsOptions options, std::unique_ptr<FolderLock> lock)
-      : executor_(executor), options_(std::move(options)), lock_(std::move(lock)), worker_(executor) {}
+      : executor_(executor), options_(std::move(options)), lock_(std::move(lock)), worker_(executor) {
+    if (!options_.ship_logs.empty()) shipper_.emplace(executor);
+  }
 
   void carry_out(const Work& work, Done done) override {
     const Duration left = work.deadline == kNever ? std::chrono::hours(24)
@@ -310,6 +318,18 @@ class LinuxHands final : public NodeHands {
         [](const absl::StatusOr<bool>&) {});
   }
 
+  // On a thread of its own: what is far away and slow holds up no deployment.
+  void ship_log(const EndedLog& log, Shipped done) override {
+    if (!shipper_) return done(std::string());
+    shipper_->submit<std::string>(
+        [options = options_, log](const StopSignal& stop) { return hands::ship_log(options, log, stop); },
+        [alive = std::weak_ptr<int>(alive_), done = std::move(done)](const absl::StatusOr<std::string>& place) {
+          if (!alive.expired()) done(place);
+        });
+  }
+
+  void log_told(const EndedLog& log) override { hands::log_told(options_, log); }
+
   std::string package_folder(const std::string& service_id, const Installed& installed) override {
     const auto folder = hands::package_folder(options_, service_id, installed.deployment);
     return folder.ok() ? folder->archive() : options_.folder;
@@ -334,7 +354,8 @@ class LinuxHands final : public NodeHands {
   const std::unique_ptr<FolderLock> lock_;
   std::map<std::uint64_t, NodeWorker::WorkId> running_;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);
-  NodeWorker worker_;  // last: its end waits for what runs
+  NodeWorker worker_;  // these last: their ends wait for what runs
+  std::optional<NodeWorker> shipper_;
 };
 
 }  // namespace
@@ -348,6 +369,8 @@ absl::StatusOr<std::unique_ptr<NodeHands>> new_linux_hands(Executor& executor, L
   if (!options.sensu_folder.empty() && !hands::is_folder(options.sensu_folder)) {
     return make_error(ErrorKind::kUsage, fmt::format("Sensu folder \"{}\": is not there", options.sensu_folder));
   }
+  if (!options.ship_logs.empty()) CVG_RETURN_IF_ERROR(hands::check_ship_logs(options.ship_logs));
+  CVG_ASSIGN_OR_RETURN(options.log.secrets, hands::first_secrets(options));
   CVG_RETURN_IF_ERROR(hands::make_folders(hands::deployments_folder(options)));
   CVG_RETURN_IF_ERROR(hands::make_folders(options.folder + "/cache"));
   CVG_ASSIGN_OR_RETURN(std::unique_ptr<FolderLock> lock, FolderLock::take(options.folder));

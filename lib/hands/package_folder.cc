@@ -25,10 +25,6 @@ absl::Status system_error(const std::string& path) {
   return make_error(ErrorKind::kRefused, fmt::format("{}: {}", path, std::strerror(errno)));
 }
 
-bool is_piece(const std::string& name) {
-  return !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos;
-}
-
 std::string manifest_path(const PackageFolder& folder) { return folder.path + "/manifest.json"; }
 
 bool is_user(const std::string& name) {
@@ -80,15 +76,17 @@ absl::Status make_executable(const PackageFolder& folder, const AppSpec& spec, c
 
 }  // namespace
 
+absl::Status check_piece(const std::string& name) {
+  if (!name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos) return absl::OkStatus();
+  return make_error(ErrorKind::kValidate, fmt::format("\"{}\" can be no folder's name", name));
+}
+
 std::string deployments_folder(const LinuxHandsOptions& options) { return options.folder + "/deployments"; }
 
 absl::StatusOr<PackageFolder> package_folder(const LinuxHandsOptions& options, const std::string& service_id,
                                              const std::string& deployment) {
-  for (const std::string& name : {service_id, deployment}) {
-    if (!is_piece(name)) {
-      return make_error(ErrorKind::kValidate, fmt::format("\"{}\" can be no folder's name", name));
-    }
-  }
+  CVG_RETURN_IF_ERROR(check_piece(service_id));
+  CVG_RETURN_IF_ERROR(check_piece(deployment));
   return PackageFolder{fmt::format("{}/{}/{}", deployments_folder(options), service_id, deployment)};
 }
 

@@ -20,6 +20,8 @@ struct PackageFolder {
   std::string log() const { return path + "/logs/deployment.log"; }
 };
 
+// Kind "validate" for a name that is no folder's.
+absl::Status check_piece(const std::string& name);
 std::string deployments_folder(const LinuxHandsOptions& options);
 // Kind "validate" for names that are no folder's.
 absl::StatusOr<PackageFolder> package_folder(const LinuxHandsOptions& options, const std::string& service_id,

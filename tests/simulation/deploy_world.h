@@ -33,6 +33,11 @@ class MadeUpNode final : public NodeHands {
   std::vector<std::string> damaged(const AgentMemory& memory) override;
   std::string package_folder(const std::string&, const Installed&) override { return "/made-up"; }
   std::vector<std::string> log_tail(const std::string&, const std::string&) override { return {}; }
+  void ship_log(const EndedLog& log, Shipped done) override {
+    if (!on_ship) return done(std::string());
+    if (!dead) on_ship(log, std::move(done));
+  }
+  void log_told(const EndedLog& log) override { told.push_back(log); }
 
   const std::string& name() const { return name_; }
   const AgentMemory& memory() const { return memory_; }
@@ -52,6 +57,8 @@ class MadeUpNode final : public NodeHands {
   // Told of each work that begins, and again when it has been done.
   std::function<void(const Work&, bool done)> on_work{};
   std::function<void()> on_stop{};
+  std::function<void(const EndedLog&, Shipped)> on_ship{};  // none: logs stay where they are
+  std::vector<EndedLog> told{};                             // whose place stands in the report
 
  private:
   Executor& executor_;

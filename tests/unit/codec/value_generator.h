@@ -236,6 +236,7 @@ class ValueGenerator {
     out.percent = int32();
     out.reason = text();
     out.log_tail = text_list();
+    out.log_problem = text();
     out.last_good_deployment = text();
     if (flag()) out.updated = moment();
     out.unknown = unknown();
