@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <memory>
 #include <set>
@@ -6,6 +8,7 @@
 #include <vector>
 
 #include "convergence/driver.h"
+#include "convergence/error.h"
 #include "convergence/fleet_driver.h"
 #include "lib/driver/gather.h"
 #include "lib/driver/state_document.h"
@@ -16,6 +19,32 @@ namespace {
 static_assert(kCollectBatch == kMaxTxnOperations);
 
 using Keys = std::vector<KvPair>;
+
+// Consul leaves out of a list, without a word, what a token may not read; what is wanted could be among it. To look
+// whether a key is there is refused aloud (to a token that may not write it, too), so one is looked for in each folder
+// that decides.
+std::vector<CollectBatch> looks_into(const std::set<std::string>& folders) {
+  std::vector<CollectBatch> out;
+  for (const std::string& folder : folders) {
+    if (out.empty() || out.back().operations.size() == kCollectBatch) out.emplace_back();
+    Json kv;
+    kv.set("Verb", "check-not-exists").set("Key", folder + ".collect");
+    out.back().operations.push_back(Json().set("KV", std::move(kv)));
+  }
+  return out;
+}
+
+bool is_denied(const TxnFailure& failure) { return failure.what.find("ermission denied") != std::string::npos; }
+
+absl::Status denied(const TxnFailure& failure, const CollectBatch& batch) {
+  const Json* kv =
+      failure.operation < batch.operations.size() ? batch.operations[failure.operation].find("KV") : nullptr;
+  const Json* key = kv ? kv->find("Key") : nullptr;
+  return make_error(ErrorKind::kDenied,
+                    fmt::format("collect: the token has too few rights ({}: {}); give one with the rules of converge "
+                                "policy operator",
+                                key && key->as_string() ? *key->as_string() : "?", failure.what));
+}
 
 // One run, which keeps itself while an answer is to come.
 class CollectRun : public std::enable_shared_from_this<CollectRun> {
@@ -58,14 +87,19 @@ class CollectRun : public std::enable_shared_from_this<CollectRun> {
     });
   }
 
-  absl::StatusOr<CollectPlan> plan() const {
+  absl::StatusOr<CollectPlan> plan() {
     if (options_.environment.empty()) {
       const auto history = deployment_history(pairs_, prefix_);
       if (!history.ok()) return history.status();
+      for (const StoredDeployment& one : history->deployments) {
+        deciding_.insert(prefix_ + "/desired/" + one.role + "/");
+        deciding_.insert(prefix_ + "/deployments/" + one.role + "/");
+      }
       return plan_collect(*history, catalog_, now_, options_.rules);
     }
     const auto history = environment_history(pairs_, options_.environment);
     if (!history.ok()) return history.status();
+    deciding_ = {"deployments/", "environments/" + options_.environment + "/roles/"};
     return plan_collect(*history, catalog_, now_, options_.rules);
   }
 
@@ -73,7 +107,10 @@ class CollectRun : public std::enable_shared_from_this<CollectRun> {
     absl::StatusOr<CollectPlan> decided = plan();
     if (!decided.ok()) return done_(decided.status());
     collected_.plan = *std::move(decided);
-    if (!options_.dry_run) batches_ = collect_batches(collected_.plan);
+    if (!collected_.plan.goes.empty()) batches_ = looks_into(deciding_);
+    if (!options_.dry_run) {
+      for (CollectBatch& batch : collect_batches(collected_.plan)) batches_.push_back(std::move(batch));
+    }
     next_batch();
   }
 
@@ -90,6 +127,8 @@ class CollectRun : public std::enable_shared_from_this<CollectRun> {
 
   void took(const TxnResult& result) {
     CollectBatch& batch = batches_[at_];
+    const auto refused = std::ranges::find_if(result.failures, is_denied);
+    if (refused != result.failures.end()) return done_(denied(*refused, batch));
     if (result.failures.empty()) {
       collected_.keys += static_cast<std::size_t>(std::ranges::count_if(batch.operations, deletes));
       ++at_;
@@ -134,6 +173,7 @@ class CollectRun : public std::enable_shared_from_this<CollectRun> {
   ConsulClient::Callback<Collected> done_;
   Keys pairs_{};
   CatalogState catalog_{};
+  std::set<std::string> deciding_{};  // folders
   Collected collected_{};
   std::vector<CollectBatch> batches_{};
   std::size_t at_ = 0;

@@ -4,7 +4,7 @@ import datetime
 import json
 import unittest
 
-from harness import ConsulCase, main
+from harness import ConsulCase, ConsulServer, main
 
 
 def _report(days, ended=True):
@@ -82,6 +82,53 @@ class Collect(ConsulCase):
                                (["--environment="], "converge collect: --environment has no name")):
             with self.subTest(words=words):
                 self.assertEqual(self.says(*words, code=2), ["converge: " + message])
+
+
+class Rights(ConsulCase):
+    """Consul leaves out of a list, without a word, what a token may not read."""
+
+    def setUp(self):
+        super().setUp()
+        self.consul = self.enterContext(ConsulServer(acl=True))
+
+    def token(self, name, rules):
+        text = "".join(f'key_prefix "{prefix}" {{ policy = "{policy}" }}\n' for prefix, policy in rules.items())
+        text += 'node_prefix "" { policy = "read" }\nservice_prefix "" { policy = "read" }\n'
+        self.put("/v1/acl/policy", {"Name": name, "Rules": text})
+        answer = self.consul.request("PUT", "/v1/acl/token", json.dumps({"Policies": [{"Name": name}]}).encode())
+        return json.loads(answer.body)["SecretID"]
+
+    def test_a_token_that_sees_not_all_that_is_wanted_deletes_nothing(self):
+        theirs = {"environments/pr1/roles/Web/services/Shop/none": {"Version": "1", "DeploymentId": "d1"},
+                  "environments/pr1/services/Shop/1/definition": {},
+                  "deployments/d1/service": {"Name": "Shop", "Version": "1", "Environment": "pr1"},
+                  "deployments/d1/nodes/i-1": _report(40)}
+        ours = {"convergence/desired/web/shop/none": {"name": "shop", "version": "1", "generation": 1},
+                "convergence/deployments/web/shop/1@1/nodes/n1": _report(40)}
+        for key, value in {**theirs, **ours}.items():
+            self.put(f"/v1/kv/{key}", value)
+        before = self.get("/v1/kv/?keys")
+        for name, rules, words, folder in (
+                ("ours", {"convergence/deployments/": "write"}, [], "convergence/desired/web/"),
+                ("theirs", {"deployments/": "write", "environments/pr1/services/": "write"}, ["--environment", "pr1"],
+                 "environments/pr1/roles/"),
+                ("one-role", {"deployments/": "write", "environments/pr1/services/": "write",
+                              "environments/pr1/roles/Other/": "read"}, ["--environment", "pr1"],
+                 "environments/pr1/roles/")):
+            with self.subTest(name=name):
+                token = self.token(name, rules)
+                for more in ([], ["--dry-run"]):
+                    done = self.converge("collect", *words, *more, "--token", token)
+                    self.assertEqual(done.code, 1, done.out + done.err)
+                    self.assertIn(f"the token has too few rights ({folder}.collect: Permission denied)",
+                                  done.err)
+        # One that sees all, and may write nothing.
+        reader = self.token("reader", {"": "read"})
+        self.put("/v1/kv/convergence/deployments/web/shop/0@0/nodes/n1", _report(40))
+        done = self.converge("collect", "--token", reader)
+        self.assertEqual(done.code, 1)
+        self.assertIn("the token has too few rights (convergence/deployments/web/.collect: Permission denied)", done.err)
+        self.assertEqual(self.get("/v1/kv/?keys"), sorted([*before, "convergence/deployments/web/shop/0@0/nodes/n1"]))
 
 
 if __name__ == "__main__":

@@ -211,7 +211,7 @@ class Rights(FleetCase):
             self.assertEqual(done.code, 0, done.out + done.err + "\n".join(self.lines()))
         self.assertEqual(self.installed(), "2.0")
         for words in (["status"], ["diff"], ["history"], ["logs", node], ["toggle", "shop", "off"], ["lock", "on"],
-                      ["lock", "off"], ["maintenance", node, "on"]):
+                      ["lock", "off"], ["maintenance", node, "on"], ["collect", "--older-than", "1h"]):
             with self.subTest(words=words):
                 done = self.converge(*words, **more)
                 self.assertEqual(done.code, 0, done.out + done.err)
