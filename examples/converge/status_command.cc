@@ -173,6 +173,7 @@ int run_logs(const Arguments& arguments, Output& output) {
                            report.reason));
     for (const std::string& line : report.log_tail) output.say("  " + line);
     if (!report.log.empty()) output.say("  the whole log: " + report.log);
+    if (!report.log_problem.empty()) output.say("  the log is not shipped yet: " + report.log_problem);
   }
   const bool none = documents.empty();
   if (output.json()) output.document(Json(std::move(documents)));

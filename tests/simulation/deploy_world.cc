@@ -110,7 +110,8 @@ void DeployWorld::revive(const std::string& name) {
   Journal& journal = journals[name] = {options.config, nodes_.at(name)->memory(), {}, {}};
   options.on_event = [&journal](const AgentEvent& event) { journal.events.push_back(to_text(to_json(event))); };
   options.on_step = [&journal](const AgentStep& step) { journal.steps.push_back(step); };
-  agents_[name] = std::make_unique<AgentDriver>(new_client(), *nodes_.at(name), nodes_.at(name)->memory(), options);
+  agents_[name] =
+      std::make_unique<AgentDriver>(new_client(spoil), *nodes_.at(name), nodes_.at(name)->memory(), options);
   agents_[name]->run([](const absl::Status& status) { CHECK(status.ToString() == "OK"); });
 }
 

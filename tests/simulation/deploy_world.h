@@ -92,6 +92,7 @@ class DeployWorld : public World {
   };
   std::map<std::string, Journal> journals{};
 
+  Decide spoil{};               // what agents ask that are added or revived after it was set
   std::set<std::string> ill{};  // deployments that never pass
   // What must hold of service "web" after each look, and did not: the first time.
   std::int32_t max_down = -1;  // instances not passing at once; -1: not looked at

@@ -137,6 +137,50 @@ TEST_CASE("an agent that died before it had shipped or told does so when it come
   CHECK(scene.asked.front() == scene.asked.back());
 }
 
+TEST_CASE("W-A18: a last word that Consul does not take is said again until it does, and then no more") {
+  using Kind = Fault::Kind;
+  for (const Kind kind : {Kind::kFailBefore, Kind::kFailAfter, Kind::kStatus}) {
+    CAPTURE(static_cast<int>(kind));
+    DeployWorld world;
+    bool spoiled = false;
+    int taken = 0;
+    world.spoil = [&](std::uint64_t, const HttpRequest& request) {
+      Fault fault;
+      const bool report = request.method == "PUT" && request.target.find("/deployments/") != std::string::npos;
+      if (report && spoiled) fault.kind = kind;
+      if (report && !spoiled) ++taken;
+      return fault;
+    };
+    MadeUpNode& node = world.add("n1");
+    // From the last stage on.
+    node.on_work = [&](const Work& work, bool) { spoiled |= work.stage == Stage::kStart; };
+    std::vector<EndedLog> asked;
+    node.on_ship = [&](const EndedLog& log, NodeHands::Shipped done) {
+      asked.push_back(log);
+      done(std::string("/logs/one"));
+    };
+    world.want(shipping("1.0", 1));
+    REQUIRE(world.run_until([&] { return !node.memory().outcomes.empty(); }, minutes(10)));
+    world.run_until([] { return false; }, minutes(5));
+    CHECK(asked.empty());  // the report stands first
+    spoiled = false;
+    taken = 0;
+    REQUIRE(world.run_until([&] { return node.told.size() == 1; }, minutes(1)));
+    world.run_until([] { return false; }, minutes(5));
+    CHECK(taken == 2);  // the end, and where the log lies
+    CHECK(asked.size() == 1);
+    const auto pair = world.wait<Answer<std::optional<KvPair>>>(
+        [&](auto done) { world.client.kv_get(report_at("1.0@1"), {}, std::move(done)); });
+    REQUIRE_OK(pair);
+    REQUIRE(pair->value.has_value());
+    const auto report = parse<NodeReport>(pair->value->value, "report");
+    REQUIRE_OK(report);
+    CHECK(report->status == NodeStatus::kSuccess);
+    CHECK(report->end.has_value());
+    CHECK(report->log == "/logs/one");
+  }
+}
+
 TEST_CASE("a report that is collected or unreadable meanwhile is left as it is") {
   for (const bool unreadable : {false, true}) {
     ShipScene scene;
