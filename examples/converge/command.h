@@ -52,6 +52,9 @@ struct Session {
 };
 absl::StatusOr<Session> connect(const Arguments& arguments);
 
+// Below which our documents stand: -prefix, else the default.
+std::string prefix_of(const Arguments& arguments);
+
 // Who commands: -actor, else the user.
 std::string actor_of(const Arguments& arguments);
 

@@ -4,12 +4,14 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "command.h"
 #include "convergence/codec.h"
+#include "convergence/environment_manager.h"
 #include "convergence/error.h"
 #include "convergence/node_files.h"
 #include "documents.h"
@@ -22,6 +24,13 @@ using namespace convergence;  // NOLINT: a program's own source
 namespace {
 
 absl::Status usage(const std::string& problem) { return make_error(ErrorKind::kUsage, problem); }
+
+// The last word, behind `before` others; nothing for another one or another number of them.
+std::optional<bool> on_or_off(const Arguments& arguments, std::size_t before) {
+  if (arguments.words.size() != before + 1) return std::nullopt;
+  if (arguments.words.back() == "on") return true;
+  return arguments.words.back() == "off" ? std::optional(false) : std::nullopt;
+}
 
 // What a package is, by flags; of a file that can be read here, digest and size are found.
 absl::Status take_package(const Arguments& arguments, Package& package) {
@@ -51,7 +60,7 @@ absl::StatusOr<DesiredService> from_file(const Arguments& arguments, const Fleet
   for (const DesiredService& given : state->services) {
     if (!is_named(given, word)) continue;
     for (const DesiredService& there : seen.services) {
-      if (full_name(there) != full_name(given) || there.slice != given.slice) continue;
+      if (full_name(there) != full_name(given)) continue;
       DesiredService merged = given;
       merged.generation = there.generation;
       merged.progress = there.progress;
@@ -247,10 +256,11 @@ int run_cancel(const Arguments& arguments, Output& output) {
 }
 
 int run_toggle(const Arguments& arguments, Output& output) {
-  const bool on = arguments.words.size() == 2 && arguments.words[1] == "on";
-  if (!on && (arguments.words.size() != 2 || arguments.words[1] != "off")) {
+  const std::optional<bool> asked_on = on_or_off(arguments, 1);
+  if (!asked_on) {
     return output.fail(usage("converge toggle: needs a service, and on or off; see --help"), kBadInput);
   }
+  const bool on = *asked_on;
   return change_service(
       arguments, output, "toggle", [on](const DesiredService& service, const Asked&) { return toggle(service, on); },
       [on](const DesiredService& next) {
@@ -266,10 +276,9 @@ int run_lock(const Arguments& arguments, Output& output) {
                : arguments.has("node") ? "nodes/" + arguments.get("node")
                                        : "all";
   if (absl::Status valid = check_lock_scope(lock.scope); !valid.ok()) return output.fail(valid, kBadInput);
-  const bool off = arguments.words.size() == 1 && arguments.words[0] == "off";
-  if (!off && (arguments.words.size() != 1 || arguments.words[0] != "on")) {
-    return output.fail(usage("converge lock: needs on or off; see --help"), kBadInput);
-  }
+  const std::optional<bool> on = on_or_off(arguments, 0);
+  if (!on) return output.fail(usage("converge lock: needs on or off; see --help"), kBadInput);
+  const bool off = !*on;
   std::string line = fmt::format("{} {}", lock.scope, off ? "is not locked any more" : "is locked");
   if (!arguments.has("dry-run")) {
     if (off) {
@@ -291,10 +300,11 @@ int run_lock(const Arguments& arguments, Output& output) {
 }
 
 int run_maintenance(const Arguments& arguments, Output& output) {
-  const bool on = arguments.words.size() == 2 && arguments.words[1] == "on";
-  if (!on && (arguments.words.size() != 2 || arguments.words[1] != "off")) {
+  const std::optional<bool> asked_on = on_or_off(arguments, 1);
+  if (!asked_on) {
     return output.fail(usage("converge maintenance: needs a node, and on or off; see --help"), kBadInput);
   }
+  const bool on = *asked_on;
   absl::StatusOr<Session> session = connect(arguments);
   if (!session.ok()) return output.fail(session.status());
   const std::string& node = arguments.words[0];
@@ -303,8 +313,7 @@ int run_maintenance(const Arguments& arguments, Output& output) {
   }
   ConsulClient::KvPut put;
   // K7 of Environment Manager is cleared by writing nothing (environment-manager.md 1.1); so is ours.
-  put.key = arguments.has("environment-manager") ? fmt::format("nodes/{}/cold-standby", node)
-                                                 : fmt::format("{}/nodes/{}/maintenance", session->prefix, node);
+  put.key = arguments.has("environment-manager") ? cold_standby_key(node) : maintenance_key(session->prefix, node);
   put.value = on ? arguments.get("reason", "In Maintenance") : "";
   if (!arguments.has("dry-run")) {
     absl::StatusOr<bool> written =
@@ -322,7 +331,7 @@ int run_policy(const Arguments& arguments, Output& output) {
     return output.fail(usage("converge policy: needs agent or operator; see --help"), kBadInput);
   }
   AclScope scope;
-  scope.prefix = arguments.get("prefix", kDefaultPrefix);
+  scope.prefix = prefix_of(arguments);
   scope.environment = arguments.get("environment");
   scope.role = arguments.get("role");
   scope.node = arguments.get("node");

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "convergence/error.h"
-#include "plan_command.h"
 
 namespace cli {
 
@@ -27,7 +26,7 @@ std::string full_name(const DesiredService& service) {
 
 bool is_named(const DesiredService& service, const std::string& word) {
   const std::string with_slice = fmt::format("{}/{}", service.name, to_string(service.slice));
-  return word == service.name || word == with_slice || word == full_name(service) ||
+  return word == service.name || word == with_slice ||
          word == fmt::format("{}/{}", service.placement.role, with_slice) ||
          word == fmt::format("{}/{}", service.placement.role, service.name);
 }
@@ -83,7 +82,5 @@ std::string line_of(const NodeLine& line) {
   }
   return text;
 }
-
-void say_broken_documents(const FleetsSeen& seen, Output& output) { say_broken(seen.broken, output); }
 
 }  // namespace cli

@@ -27,7 +27,6 @@ convergence::Asked asked_by(const Arguments& arguments, const Session& session);
 std::string line_of(const convergence::ServiceStatus& status);
 std::string line_of(const convergence::NodeLine& line);
 std::string time_text(convergence::Time time);  // UTC, whole seconds
-void say_broken_documents(const convergence::FleetsSeen& seen, Output& output);
 
 }  // namespace cli
 

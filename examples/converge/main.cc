@@ -333,6 +333,8 @@ int Output::fail(const absl::Status& status) {
   }
 }
 
+std::string prefix_of(const Arguments& arguments) { return arguments.get("prefix", convergence::kDefaultPrefix); }
+
 std::string actor_of(const Arguments& arguments) {
   const char* user = std::getenv("USER");
   return arguments.get("actor", user == nullptr ? "" : user);
@@ -349,7 +351,7 @@ absl::StatusOr<Session> connect(const Arguments& arguments) {
   session.transport = *std::move(transport);
   session.client = std::make_unique<convergence::ConsulClient>(*session.executor, *session.transport);
   session.read = read_options(arguments, environment);
-  session.prefix = arguments.get("prefix", convergence::kDefaultPrefix);
+  session.prefix = prefix_of(arguments);
   return session;
 }
 

@@ -40,6 +40,12 @@ absl::StatusOr<std::vector<ServiceStatus>> statuses(const FleetsSeen& seen, cons
   return out;
 }
 
+absl::StatusOr<FleetsSeen> look(const Arguments& arguments) {
+  absl::StatusOr<Session> session = connect(arguments);
+  if (!session.ok()) return session.status();
+  return fleets_of(*session);
+}
+
 bool right(const NodeLine& line) { return line.standing == NodeStanding::kAsWanted; }
 
 Json json_of(const UnexpectedInstance& instance) {
@@ -68,9 +74,7 @@ std::string tally(const PastDeployment& one) {
 }  // namespace
 
 int run_status(const Arguments& arguments, Output& output) {
-  absl::StatusOr<Session> session = connect(arguments);
-  if (!session.ok()) return output.fail(session.status());
-  absl::StatusOr<FleetsSeen> seen = fleets_of(*session);
+  const absl::StatusOr<FleetsSeen> seen = look(arguments);
   if (!seen.ok()) return output.fail(seen.status());
   absl::StatusOr<std::vector<ServiceStatus>> all = statuses(*seen, arguments.words);
   if (!all.ok()) return output.fail(all.status());
@@ -86,29 +90,26 @@ int run_status(const Arguments& arguments, Output& output) {
     return kDone;
   }
   for (const DeployLock& lock : seen->locks) {
-    output.say(fmt::format("locked: {} by {}{}{}", lock.scope, lock.asked.by.empty() ? "somebody" : lock.asked.by,
-                           lock.asked.reason.empty() ? "" : ": ", lock.asked.reason));
+    output.say(fmt::format("locked: {} by {}", lock.scope, describe(lock.asked)));
   }
   for (const ServiceStatus& status : *all) {
     output.say(line_of(status));
     for (const NodeLine& line : status.nodes) output.say(line_of(line));
   }
   if (all->empty()) output.say("no service is wanted");
-  say_broken_documents(*seen, output);
+  say_broken(seen->broken, output);
   return kDone;
 }
 
 int run_diff(const Arguments& arguments, Output& output) {
-  absl::StatusOr<Session> session = connect(arguments);
-  if (!session.ok()) return output.fail(session.status());
-  absl::StatusOr<FleetsSeen> seen = fleets_of(*session);
+  const absl::StatusOr<FleetsSeen> seen = look(arguments);
   if (!seen.ok()) return output.fail(seen.status());
   absl::StatusOr<std::vector<ServiceStatus>> all = statuses(*seen, arguments.words);
   if (!all.ok()) return output.fail(all.status());
   // What is not named here may be wanted there: instances are unexpected only where all is looked at.
   std::vector<UnexpectedInstance> unexpected;
   if (arguments.words.empty() && seen->broken.empty()) {
-    auto found = unexpected_instances(seen->services, seen->catalog, session->prefix);
+    auto found = unexpected_instances(seen->services, seen->catalog, prefix_of(arguments));
     if (!found.ok()) return output.fail(found.status());
     unexpected = *std::move(found);
   }
@@ -145,7 +146,7 @@ int run_diff(const Arguments& arguments, Output& output) {
                         .set("broken", broken_json(seen->broken)));
   }
   if (equal) output.say(fmt::format("no difference: {} instances as wanted", same));
-  say_broken_documents(*seen, output);
+  say_broken(seen->broken, output);
   return equal || !arguments.has("detailed-exitcode") ? kDone : kChanges;
 }
 
@@ -155,9 +156,7 @@ int run_logs(const Arguments& arguments, Output& output) {
   }
   const std::string node = arguments.words.front();
   const std::vector<std::string> services(arguments.words.begin() + 1, arguments.words.end());
-  absl::StatusOr<Session> session = connect(arguments);
-  if (!session.ok()) return output.fail(session.status());
-  absl::StatusOr<FleetsSeen> seen = fleets_of(*session);
+  const absl::StatusOr<FleetsSeen> seen = look(arguments);
   if (!seen.ok()) return output.fail(seen.status());
   Json::Array documents;
   std::map<std::string, bool> told;  // of each service its latest deployment, unless all are asked for
@@ -184,9 +183,7 @@ int run_logs(const Arguments& arguments, Output& output) {
 }
 
 int run_history(const Arguments& arguments, Output& output) {
-  absl::StatusOr<Session> session = connect(arguments);
-  if (!session.ok()) return output.fail(session.status());
-  absl::StatusOr<FleetsSeen> seen = fleets_of(*session);
+  const absl::StatusOr<FleetsSeen> seen = look(arguments);
   if (!seen.ok()) return output.fail(seen.status());
   const absl::StatusOr<std::optional<long>> most = integer_flag(arguments, "most", 1, 100000);
   if (!most.ok()) return output.fail(most.status(), kBadInput);
@@ -198,9 +195,7 @@ int run_history(const Arguments& arguments, Output& output) {
     std::string text =
         fmt::format("{}  {}/{} {}: {}", time_text(began(one)), one.role, one.service_id, one.deployment, tally(one));
     if (one.record) {
-      const Asked& asked = one.record->asked;
-      text += fmt::format(", asked for by {}{}{}", asked.by.empty() ? "somebody" : asked.by,
-                          asked.reason.empty() ? "" : ": ", asked.reason);
+      text += ", asked for by " + describe(one.record->asked);
     }
     output.say(text);
     for (const auto& [node, report] : one.reports) {

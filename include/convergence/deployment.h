@@ -37,6 +37,11 @@ inline constexpr std::string_view kMetaSlice = "slice";
 // The check of a node that takes it out of traffic (standby.h). What runs there is deployed to as elsewhere.
 inline constexpr std::string_view kStandbyCheck = "convergence-standby";
 
+// The document's progress speaks of the release that is wanted now, not of an earlier one.
+bool knows_release(const DesiredService& service);
+// A release with phases that has neither been found good nor taken back.
+bool is_under_way(const DesiredService& service);
+
 // One node of a service's placement, as the catalog and the reports of its agent show it. kStandbyCheck counts for
 // nothing here.
 struct FleetNode {

@@ -28,6 +28,9 @@ struct Asked {
   friend bool operator==(const Asked&, const Asked&) = default;
 };
 
+// "ann: too slow", "somebody"
+std::string describe(const Asked& asked);
+
 // The document with another release wanted: the generation goes up, what is known to be good stays, a roll-out that is
 // on its way is superseded. A release that is wanted already gives the document as it is, unless `again`.
 DesiredService deploy(const DesiredService& service, const Release& release, bool again = false);
@@ -36,6 +39,9 @@ DesiredService deploy(const DesiredService& service, const Release& release, boo
 absl::StatusOr<DesiredService> cancel(const DesiredService& service, const Asked& asked);
 // Switched off, agents leave the service as it is, whatever it is.
 DesiredService toggle(const DesiredService& service, bool on);
+
+// The key whose text takes a node out of traffic; nothing in it, or no such key, does not.
+std::string maintenance_key(std::string_view prefix, std::string_view node);
 
 // ---- locks -------------------------------------------------------------------------------------------------------
 

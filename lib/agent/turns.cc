@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "fmt/format.h"
+#include "lib/base/fnv.h"
 
 namespace convergence::agent {
 namespace {
@@ -15,11 +16,8 @@ constexpr std::int32_t kUnknownFleet = 1 << 17;  // as many nodes as a fleet of 
 
 // A number that is the node's own for this service: FNV-1a, its bits mixed by the finaliser of splitmix64.
 std::uint64_t own_number(const DesiredService& service, std::string_view node) {
-  std::uint64_t hash = 14695981039346656037u;
-  const auto add = [&](std::string_view text) {
-    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
-    hash = (hash ^ 0xff) * 1099511628211u;
-  };
+  std::uint64_t hash = kFnvStart;
+  const auto add = [&](std::string_view text) { hash = fnv1a("\xff", fnv1a(text, hash)); };
   add(service.placement.role);
   add(service.name);
   add(to_string(service.slice));
@@ -47,26 +45,18 @@ Duration feedback_delay(std::uint64_t number, std::int32_t nodes, Duration poll)
   return length * slot + Duration(static_cast<std::int64_t>(within));
 }
 
-bool is_known(const DesiredService& service) { return service.progress.generation == service.generation; }
-
 }  // namespace
-
-bool is_under_way(const DesiredService& service) {
-  if (service.generation == 0 || service.action != DesiredAction::kInstall) return false;
-  const FleetPhase phase = service.progress.phase;
-  return !is_known(service) || (phase != FleetPhase::kDone && phase != FleetPhase::kReverted);
-}
 
 Time next_look(const DesiredService& service, std::string_view node, std::int32_t nodes, Duration poll, Time after) {
   const std::uint64_t number = own_number(service, node);
-  if (!is_known(service)) return after + feedback_delay(number, nodes > 0 ? nodes : kUnknownFleet, poll);
+  if (!knows_release(service)) return after + feedback_delay(number, nodes > 0 ? nodes : kUnknownFleet, poll);
   return own_time(number, poll * std::max(kLooksAPoll, nodes) / kLooksAPoll, after);
 }
 
 Time next_turn(const DesiredService& service, std::string_view node, Duration retry, Time after) {
   const FleetProgress& progress = service.progress;
   const std::int32_t at_once = kTriesASlot * std::max(1, service.strategy.max_unavailable);
-  const bool first = is_known(service) && progress.phase != FleetPhase::kReverted &&
+  const bool first = knows_release(service) && progress.phase != FleetPhase::kReverted &&
                      std::ranges::find(progress.first_wave, node) != progress.first_wave.end();
   if (first || progress.nodes <= at_once) return after;
   return own_time(own_number(service, node), retry * progress.nodes / at_once, after);
@@ -81,7 +71,7 @@ Time look_after(const AgentState& state, const DesiredService& service, const Fl
 
 // A new release that a look has not begun is looked at again, but not at once.
 Time look_again(const AgentState& state, const DesiredService& service, const FleetLook& last) {
-  return look_after(state, service, last) + (is_known(service) ? Duration::zero() : state.config.fleet_poll);
+  return look_after(state, service, last) + (knows_release(service) ? Duration::zero() : state.config.fleet_poll);
 }
 
 }  // namespace
@@ -89,7 +79,7 @@ Time look_again(const AgentState& state, const DesiredService& service, const Fl
 void want(AgentState& state, std::vector<DesiredService> services) {
   std::map<std::string, FleetLook> looks;
   for (const DesiredService& service : services) {
-    if (!is_under_way(service)) continue;
+    if (service.action != DesiredAction::kInstall || !is_under_way(service)) continue;
     const std::string id = service_id(service);
     const auto before =
         std::ranges::find(state.services, id, [](const DesiredService& one) { return service_id(one); });

@@ -18,9 +18,6 @@ namespace convergence::agent {
 // follow from its name and from how many there are, which the document says. Nobody is needed for it: a node that is
 // gone leaves a gap that the next one fills.
 
-// Its release is on the way, so that somebody has to look how it stands.
-bool is_under_way(const DesiredService& service);
-
 // When `node` next looks how the roll-out stands; never at `after` itself unless it is alone with a new release.
 // Of a release of which nothing is known yet the first look leads to a write that all others see: the times are spread
 // over one `poll` so that few come before most, however many there are, as in RFC 5401. Later ones are spread evenly:

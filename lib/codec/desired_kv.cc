@@ -10,22 +10,13 @@
 
 #include "convergence/codec.h"
 #include "convergence/error.h"
+#include "lib/base/pieces.h"
 #include "lib/base/status_macros.h"
 #include "lib/codec/place.h"
 #include "lib/model/names.h"
 
 namespace convergence {
 namespace {
-
-std::vector<std::string_view> split_path(std::string_view path) {
-  std::vector<std::string_view> pieces;
-  for (;;) {
-    const std::size_t slash = path.find('/');
-    pieces.push_back(path.substr(0, slash));
-    if (slash == std::string_view::npos) return pieces;
-    path.remove_prefix(slash + 1);
-  }
-}
 
 bool any_empty(const std::vector<std::string_view>& pieces) {
   return std::ranges::any_of(pieces, [](std::string_view piece) { return piece.empty(); });
@@ -36,7 +27,7 @@ absl::Status agree(const Json& json, std::string_view document, std::string_view
                    std::string_view in_key) {
   if (in_document == in_key) return absl::OkStatus();
   std::string pointer;
-  for (std::string_view piece : split_path(member)) codec::append_pointer_token(pointer, piece);
+  for (std::string_view piece : pieces_of(member)) codec::append_pointer_token(pointer, piece);
   return codec::decode_error(document, pointer, json.offset,
                              fmt::format("is \"{}\", but the key says \"{}\"", in_document, in_key));
 }
@@ -85,7 +76,7 @@ absl::StatusOr<ConfigEntry> read_entry(const KvPair& pair, const std::vector<std
 // One pair into `read`; an error is that document's. `entries` are those that were read before.
 absl::Status read_pair(const KvPair& pair, std::string_view rest, std::set<EntryId>& entries, DesiredRead& read) {
   if (rest.ends_with('/')) return absl::OkStatus();  // a folder, as Consul's own pages make them
-  const std::vector<std::string_view> path = split_path(rest);
+  const std::vector<std::string_view> path = pieces_of(rest);
   if (path[0] == "desired") {
     if (path.size() != 4 || any_empty(path)) {
       return codec::decode_error(pair.key, "", 0, "the key must be desired/<role>/<service>/<slice> below the prefix");

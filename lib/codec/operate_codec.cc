@@ -10,6 +10,7 @@
 #include "convergence/error.h"
 #include "convergence/operate.h"
 #include "convergence/version.h"
+#include "lib/base/pieces.h"
 #include "lib/codec/object_reader.h"
 #include "lib/codec/object_writer.h"
 
@@ -32,12 +33,7 @@ struct KeyParts {
 };
 
 bool split(std::string_view rest, KeyParts& out) {
-  std::vector<std::string_view> parts;
-  for (std::size_t from = 0; from <= rest.size();) {
-    const std::size_t slash = std::min(rest.find('/', from), rest.size());
-    parts.push_back(rest.substr(from, slash - from));
-    from = slash + 1;
-  }
+  const std::vector<std::string_view> parts = pieces_of(rest);
   out.record = parts.size() == 4 && parts[3] == "record";
   if (!out.record && !(parts.size() == 5 && parts[3] == "nodes")) return false;
   out.role = parts[0];

@@ -11,6 +11,7 @@
 #include "convergence/environment_manager.h"
 #include "convergence/error.h"
 #include "convergence/operate.h"
+#include "lib/base/fnv.h"
 #include "lib/driver/gather.h"
 #include "lib/driver/state_document.h"
 
@@ -20,9 +21,6 @@ namespace {
 constexpr Duration kFirstLook = std::chrono::seconds(1);  // at records that are not there yet; doubled each time
 constexpr Duration kLongestLook = std::chrono::seconds(30);
 constexpr Duration kLockPause = std::chrono::seconds(15);
-
-Duration microseconds_of(Duration duration) { return std::chrono::floor<std::chrono::microseconds>(duration); }
-Time whole_microseconds(Time time) { return Time(microseconds_of(time.time_since_epoch())); }
 
 std::map<std::string, KvPair> by_key(const std::vector<KvPair>& pairs) {
   std::map<std::string, KvPair> map;
@@ -243,9 +241,7 @@ std::unique_ptr<DesiredWatch> watch_desired_of(ConsulClient& client, DesiredSour
 
 Duration part_of(Duration spread, std::string_view node) {
   if (spread <= Duration::zero()) return Duration::zero();
-  std::uint64_t hash = 14695981039346656037u;
-  for (const char c : node) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
-  return Duration(static_cast<std::int64_t>(hash % static_cast<std::uint64_t>(spread.count())));
+  return Duration(static_cast<std::int64_t>(fnv1a(node) % static_cast<std::uint64_t>(spread.count())));
 }
 
 // ---- locks -------------------------------------------------------------------------------------------------------
@@ -392,6 +388,10 @@ void write_desired(ConsulClient& client, const std::string& prefix, const Desire
 }
 
 // ---- reports -----------------------------------------------------------------------------------------------------
+
+Time whole_microseconds(Time time) {
+  return Time(std::chrono::floor<std::chrono::microseconds>(time.time_since_epoch()));
+}
 
 std::string report_key(const DesiredSource& source, const std::string& instance, const ReportNode& said) {
   if (!source.environment.empty()) return node_report_key(said.deployment, instance);

@@ -19,14 +19,10 @@ constexpr Duration kLongestShipAgain = std::chrono::minutes(10);
 
 using Amendment = std::function<bool(NodeReport&)>;  // false: nothing is to be changed
 
-Time whole_microseconds_of(Time time) {
-  return Time(std::chrono::floor<std::chrono::microseconds>(time.time_since_epoch()));
-}
-
 // The end of a report whose process died before it could tell it (environment-manager.md W-A5).
 bool close_report(NodeReport& report, const Outcome& outcome) {
   if (report.end) return false;
-  report.end = whole_microseconds_of(outcome.at);
+  report.end = whole_microseconds(outcome.at);
   report.status = outcome.succeeded ? NodeStatus::kSuccess : NodeStatus::kFailed;
   report.last_completed_stage = outcome.succeeded ? "Complete" : std::string(to_string(outcome.stage));
   report.stage.clear();
@@ -112,7 +108,7 @@ void EndedDeployments::Impl::amend(const std::string& key, Amendment amendment, 
     if (!read->value) return done();  // collected
     absl::StatusOr<NodeReport> report = parse<NodeReport>(read->value->value, key);
     if (!report.ok() || !amendment(*report)) return done();
-    report->updated = whole_microseconds_of(self->client.executor().now());
+    report->updated = whole_microseconds(self->client.executor().now());
     ConsulClient::KvPut put;
     put.key = key;
     put.value = to_text(to_json(*report));

@@ -7,6 +7,7 @@
 
 #include "convergence/deployment.h"
 #include "convergence/error.h"
+#include "convergence/operate.h"
 #include "lib/base/utf8.h"
 #include "lib/driver/agent_reads.h"
 
@@ -90,7 +91,7 @@ void Standby::Impl::begin() {
       return self->later(&Impl::begin);
     }
     self->in_trouble = false;
-    self->options.key = fmt::format("{}/nodes/{}/maintenance", self->options.prefix, node->name);
+    self->options.key = maintenance_key(self->options.prefix, node->name);
     self->watch_key();
   });
 }

@@ -15,6 +15,7 @@
 #include "convergence/collect.h"
 #include "convergence/error.h"
 #include "convergence/report.h"
+#include "lib/base/pieces.h"
 #include "lib/import/environment.h"
 
 namespace convergence {
@@ -23,16 +24,6 @@ namespace {
 
 constexpr std::string_view kDeployments = "deployments/";
 constexpr std::string_view kServicesOfRole = "/services/";
-
-std::vector<std::string_view> pieces_of(std::string_view path) {
-  std::vector<std::string_view> pieces;
-  for (;;) {
-    const std::size_t slash = path.find('/');
-    pieces.push_back(path.substr(0, slash));
-    if (slash == std::string_view::npos) return pieces;
-    path.remove_prefix(slash + 1);
-  }
-}
 
 // When a UUID of version 1 was made (RFC 4122: 100 ns since 1582-10-15).
 std::optional<Time> time_in_uuid(std::string_view id) {

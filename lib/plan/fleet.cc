@@ -31,9 +31,6 @@ std::string as_piece(std::string_view text) {
   return piece;
 }
 
-// The document speaks of the release that is wanted now, or of an earlier one.
-bool knows_release(const DesiredService& service) { return service.progress.generation == service.generation; }
-
 std::string names(const std::vector<std::string>& nodes) { return fmt::format("{}", fmt::join(nodes, ", ")); }
 
 bool contains(const std::vector<std::string>& list, std::string_view name) {
@@ -108,6 +105,14 @@ std::optional<DesiredService> revert(const DesiredService& service, std::string 
 }
 
 }  // namespace
+
+bool knows_release(const DesiredService& service) { return service.progress.generation == service.generation; }
+
+bool is_under_way(const DesiredService& service) {
+  if (service.generation == 0) return false;
+  const FleetPhase phase = service.progress.phase;
+  return !knows_release(service) || (phase != FleetPhase::kDone && phase != FleetPhase::kReverted);
+}
 
 std::string deployment_key(const Release& release, std::uint64_t generation) {
   if (!release.deployment.empty()) return release.deployment;
@@ -195,11 +200,9 @@ static std::optional<DesiredService> next_phase(const DesiredService& service, c
 
 std::optional<DesiredService> advance(const DesiredService& service, const ServiceFleet& fleet, Time now) {
   std::optional<DesiredService> next = next_phase(service, fleet, now);
-  if (next || service.action != DesiredAction::kInstall || !knows_release(service) || service.generation == 0) {
+  if (next || service.action != DesiredAction::kInstall || !knows_release(service) || !is_under_way(service)) {
     return next;
   }
-  const FleetPhase phase = service.progress.phase;
-  if (phase == FleetPhase::kDone || phase == FleetPhase::kReverted) return next;
   // The nodes go by this number; one that is a little too low costs little.
   const auto nodes = static_cast<std::int32_t>(fleet.nodes.size());
   if (nodes <= 2 * std::max(service.progress.nodes, kSmallFleet)) return next;

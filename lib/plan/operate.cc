@@ -8,20 +8,10 @@
 #include "convergence/error.h"
 #include "lib/base/status_macros.h"
 #include "lib/plan/placement.h"
+#include "lib/plan/services.h"
 
 namespace convergence {
 namespace {
-
-bool under_way(const DesiredService& service) {
-  if (service.generation == 0) return false;
-  if (service.progress.generation != service.generation) return true;
-  return service.progress.phase != FleetPhase::kDone && service.progress.phase != FleetPhase::kReverted;
-}
-
-std::string version_in(const ServiceInstance& instance) {
-  auto found = instance.meta.find(std::string(kMetaVersion));
-  return found == instance.meta.end() ? "" : found->second;
-}
 
 // Of a node that should have a release.
 void judge(const FleetNode& node, const NodeTarget& target, NodeLine& line) {
@@ -70,10 +60,14 @@ NodeLine line_of(const DesiredService& service, const FleetNode& node) {
 
 }  // namespace
 
+std::string describe(const Asked& asked) {
+  const std::string who = asked.by.empty() ? "somebody" : asked.by;
+  return asked.reason.empty() ? who : fmt::format("{}: {}", who, asked.reason);
+}
+
 DesiredService deploy(const DesiredService& service, const Release& release, bool again) {
   const bool there = service.release == release && service.action == DesiredAction::kInstall;
-  const bool taken_back = service.progress.generation == service.generation &&
-                          service.progress.phase == FleetPhase::kReverted && service.generation != 0;
+  const bool taken_back = knows_release(service) && service.progress.phase == FleetPhase::kReverted;
   if (there && service.generation != 0 && !taken_back && !again) return service;
   DesiredService next = service;
   next.release = release;
@@ -83,19 +77,18 @@ DesiredService deploy(const DesiredService& service, const Release& release, boo
 }
 
 absl::StatusOr<DesiredService> cancel(const DesiredService& service, const Asked& asked) {
-  if (!under_way(service)) {
+  if (!is_under_way(service)) {
     return make_error(
         ErrorKind::kRefused,
         fmt::format("{}: nothing is on its way: {} is {}", service.name, service.release.version,
                     service.generation == 0 ? "wanted without phases" : to_string(service.progress.phase)));
   }
   DesiredService next = service;
-  if (service.progress.generation != service.generation) next.progress = {};
+  if (!knows_release(service)) next.progress = {};
   next.progress.generation = service.generation;
   next.progress.phase = FleetPhase::kReverted;
   next.progress.since = asked.at;
-  next.progress.why = fmt::format("cancelled by {}{}{}", asked.by.empty() ? "somebody" : asked.by,
-                                  asked.reason.empty() ? "" : ": ", asked.reason);
+  next.progress.why = "cancelled by " + describe(asked);
   return next;
 }
 
@@ -103,6 +96,10 @@ DesiredService toggle(const DesiredService& service, bool on) {
   DesiredService next = service;
   next.action = on ? DesiredAction::kInstall : DesiredAction::kIgnore;
   return next;
+}
+
+std::string maintenance_key(std::string_view prefix, std::string_view node) {
+  return fmt::format("{}/nodes/{}/maintenance", prefix, node);
 }
 
 absl::StatusOr<ServiceStatus> status_of(const DesiredService& service, const CatalogState& catalog,
@@ -117,13 +114,13 @@ absl::StatusOr<ServiceStatus> status_of(const DesiredService& service, const Cat
   status.deployment = deployment_key(service);
   status.last_good = service.last_good ? service.last_good->version : "";
   status.action = service.action;
-  const bool known = service.progress.generation == service.generation;
+  const bool known = knows_release(service);
   status.phase = service.generation == 0 ? "wanted" : !known ? "new" : to_string(service.progress.phase);
   status.why = known ? service.progress.why : "";
   for (const FleetNode& node : fleet.nodes) {
     NodeLine& line = status.nodes.emplace_back(line_of(service, node));
     const InstanceState* there = find_instance(catalog, service_name(service), {node.name, status.service_id});
-    if (there) line.version = version_in(there->instance);
+    if (there) line.version = plan::version_in(there->instance);
     if (auto found = reports.find(node.name); found != reports.end()) line.report = found->second;
     if (line.standing != NodeStanding::kAsWanted || service.action != DesiredAction::kInstall) continue;
     const NodeTarget target = target_on(service, node.name, node.deployment);
@@ -151,7 +148,7 @@ RolloutEnd end_of(const DesiredService& service, std::uint64_t generation, const
   if (std::ranges::all_of(status.nodes, [](const NodeLine& line) { return line.standing == NodeStanding::kLost; })) {
     return RolloutEnd::kGood;
   }
-  if (service.progress.generation != generation) return RolloutEnd::kUnderWay;
+  if (!knows_release(service)) return RolloutEnd::kUnderWay;
   if (service.progress.phase == FleetPhase::kDone) return RolloutEnd::kGood;
   return service.progress.phase == FleetPhase::kReverted ? RolloutEnd::kTakenBack : RolloutEnd::kUnderWay;
 }
@@ -173,7 +170,7 @@ absl::StatusOr<std::vector<UnexpectedInstance>> unexpected_instances(const std::
       auto mark = instance.meta.find(std::string(kMarkKey));
       if (mark == instance.meta.end() || mark->second != owner) continue;
       if (wanted.contains({instance.node, instance.id})) continue;
-      out.push_back({instance.node, name, instance.id, version_in(instance)});
+      out.push_back({instance.node, name, instance.id, plan::version_in(instance)});
     }
   }
   return out;

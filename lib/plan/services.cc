@@ -136,8 +136,8 @@ bool same(const InstanceState& there, const ServiceRegistration& wanted) {
 }
 
 std::string version_of(const ServiceInstance& instance) {
-  auto found = instance.meta.find(std::string(kMetaVersion));
-  return found == instance.meta.end() || found->second.empty() ? "no version" : found->second;
+  std::string version = version_in(instance);
+  return version.empty() ? "no version" : version;
 }
 
 class Differ {
@@ -263,6 +263,11 @@ class Differ {
 };
 
 }  // namespace
+
+std::string version_in(const ServiceInstance& instance) {
+  auto found = instance.meta.find(std::string(kMetaVersion));
+  return found == instance.meta.end() ? "" : found->second;
+}
 
 bool by_agents(const DesiredService& service) {
   return !service.release.package.source.empty() || service.action != DesiredAction::kInstall;

@@ -13,6 +13,9 @@ struct ServiceDiff {
   std::vector<Held> held{};
 };
 
+// Meta.version; empty without.
+std::string version_in(const ServiceInstance& instance);
+
 // What is installed is registered by who installs it; what is ignored or to go is no business of the catalog's either.
 bool by_agents(const DesiredService& service);
 
