@@ -137,8 +137,8 @@ int wait_for(Session& session, const DesiredService& service, const Arguments& a
     const auto tell = [&](const std::string& what, const std::string& line) {
       if (std::exchange(told[what], line) != line) output.say(line);
     };
-    tell("", line_of(*status));
-    for (const NodeLine& line : status->nodes) tell(line.node, line_of(line));
+    tell("", status_line(*status));
+    for (const NodeLine& line : status->nodes) tell(line.node, node_line(line));
     const RolloutEnd end = end_of(*now, service.generation, *status);
     if (end != RolloutEnd::kUnderWay) {
       if (output.json()) output.document(json_of(*status, end));

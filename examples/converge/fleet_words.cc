@@ -56,7 +56,7 @@ std::string time_text(Time time) {
   return fmt::format("{:%Y-%m-%d %H:%M:%S}", fmt::gmtime(static_cast<std::time_t>(seconds.count())));
 }
 
-std::string line_of(const ServiceStatus& status) {
+std::string status_line(const ServiceStatus& status) {
   std::size_t right = 0;
   for (const NodeLine& line : status.nodes) {
     if (line.standing == NodeStanding::kAsWanted || line.standing == NodeStanding::kIgnored) ++right;
@@ -73,7 +73,7 @@ std::string line_of(const ServiceStatus& status) {
   return status.why.empty() ? text : fmt::format("{}: {}", text, status.why);
 }
 
-std::string line_of(const NodeLine& line) {
+std::string node_line(const NodeLine& line) {
   std::string text =
       fmt::format("  {:20} {:10} {}", line.node, to_string(line.standing), line.version.empty() ? "-" : line.version);
   if (!line.why.empty()) text += "  " + line.why;

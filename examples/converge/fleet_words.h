@@ -24,8 +24,8 @@ std::string full_name(const convergence::DesiredService& service);
 // Who asks, why, and when it is now.
 convergence::Asked asked_by(const Arguments& arguments, const Session& session);
 
-std::string line_of(const convergence::ServiceStatus& status);
-std::string line_of(const convergence::NodeLine& line);
+std::string status_line(const convergence::ServiceStatus& status);
+std::string node_line(const convergence::NodeLine& line);
 std::string time_text(convergence::Time time);  // UTC, whole seconds
 
 }  // namespace cli

@@ -93,8 +93,8 @@ int run_status(const Arguments& arguments, Output& output) {
     output.say(fmt::format("locked: {} by {}", lock.scope, describe(lock.asked)));
   }
   for (const ServiceStatus& status : *all) {
-    output.say(line_of(status));
-    for (const NodeLine& line : status.nodes) output.say(line_of(line));
+    output.say(status_line(status));
+    for (const NodeLine& line : status.nodes) output.say(node_line(line));
   }
   if (all->empty()) output.say("no service is wanted");
   say_broken(seen->broken, output);

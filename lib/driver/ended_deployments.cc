@@ -114,8 +114,8 @@ void EndedDeployments::Impl::amend(const std::string& key, Amendment amendment, 
     put.value = to_text(to_json(*report));
     put.cas = read->value->modify_index;
     self->client.kv_put(put, {}, [weak, done, again](const absl::StatusOr<bool>& written) {
-      auto self = weak.lock();
-      if (!self || self->gone) return;
+      const auto still = weak.lock();
+      if (!still || still->gone) return;
       if (!written.ok() || !*written) return again();
       done();
     });
