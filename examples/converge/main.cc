@@ -17,7 +17,7 @@
 namespace cli {
 namespace {
 
-volatile std::sig_atomic_t stop = 0;
+volatile std::sig_atomic_t interrupted = 0;
 
 const std::vector<Command>& commands() {
   static const std::vector<Command> all = {
@@ -271,11 +271,11 @@ int run(const std::vector<std::string>& words) {
 
 }  // namespace
 
-bool stop_requested() { return stop != 0; }
+bool stop_requested() { return interrupted != 0; }
 
 void catch_stop_signals() {
   struct sigaction action {};
-  action.sa_handler = [](int) { stop = 1; };
+  action.sa_handler = [](int) { interrupted = 1; };
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
 }
