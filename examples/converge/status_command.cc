@@ -11,6 +11,7 @@
 #include "command.h"
 #include "convergence/codec.h"
 #include "convergence/error.h"
+#include "convergence/slices.h"
 #include "fleet_words.h"
 #include "plan_command.h"
 
@@ -44,6 +45,14 @@ absl::StatusOr<FleetsSeen> look(const Arguments& arguments) {
   absl::StatusOr<Session> session = connect(arguments);
   if (!session.ok()) return session.status();
   return fleets_of(*session);
+}
+
+SliceTraffic traffic_of(const ServiceStatus& status, const FleetsSeen& seen) {
+  for (const DesiredService& service : seen.services) {
+    if (service_id(service) != status.service_id || service.placement.role != status.role) continue;
+    return slice_traffic(live_slice(service_name(service), seen.catalog.entries), service.slice);
+  }
+  return SliceTraffic::kNoSlice;
 }
 
 bool right(const NodeLine& line) { return line.standing == NodeStanding::kAsWanted; }
@@ -80,7 +89,10 @@ int run_status(const Arguments& arguments, Output& output) {
   if (!all.ok()) return output.fail(all.status());
   if (output.json()) {
     Json::Array services;
-    for (const ServiceStatus& status : *all) services.push_back(to_json(status));
+    for (const ServiceStatus& status : *all) {
+      Json& one = services.emplace_back(to_json(status));
+      if (status.slice != Slice::kNone) one.set("traffic", to_string(traffic_of(status, *seen)));
+    }
     Json::Array locks;
     for (const DeployLock& lock : seen->locks) locks.push_back(to_json(lock).set("scope", lock.scope));
     output.document(Json()
@@ -93,7 +105,9 @@ int run_status(const Arguments& arguments, Output& output) {
     output.say(fmt::format("locked: {} by {}", lock.scope, describe(lock.asked)));
   }
   for (const ServiceStatus& status : *all) {
-    output.say(status_line(status));
+    std::string head = status_line(status);
+    if (status.slice != Slice::kNone) head += fmt::format(", traffic: {}", to_string(traffic_of(status, *seen)));
+    output.say(head);
     for (const NodeLine& line : status.nodes) output.say(node_line(line));
   }
   if (all->empty()) output.say("no service is wanted");

@@ -3,6 +3,7 @@
 
 #include "convergence/driver.h"
 #include "convergence/error.h"
+#include "convergence/slices.h"
 #include "lib/driver/gather.h"
 #include "lib/driver/rollout_legs.h"
 #include "lib/driver/state_document.h"
@@ -30,6 +31,7 @@ absl::StatusOr<PlannedRound> finish(Planning& planning) {
   planning.desired.entries = entries_for(std::move(planning.desired.entries), planning.rollouts);
   planning.desired.entries =
       keep_rollout_legs(std::move(planning.desired.entries), planning.rollouts, planning.round.catalog);
+  planning.desired.entries = keep_live_slices(std::move(planning.desired.entries), planning.round.catalog.entries);
   absl::StatusOr<Plan> plan =
       converge(planning.desired, planning.round.catalog, effective(planning.options, planning.round.broken.empty()));
   if (!plan.ok()) return plan.status();

@@ -14,6 +14,7 @@
 #include "convergence/operate.h"
 #include "convergence/plan.h"
 #include "convergence/report.h"
+#include "convergence/slices.h"
 
 namespace convergence {
 namespace {
@@ -91,6 +92,29 @@ constexpr std::array kNames<NodeStanding> = {
     NameRow<NodeStanding>{NodeStanding::kIgnored, "ignored"},
     NameRow<NodeStanding>{NodeStanding::kUnexpected, "unexpected"},
     NameRow<NodeStanding>{NodeStanding::kLost, "lost"},
+};
+
+template <>
+constexpr std::array kNames<SliceTraffic> = {
+    NameRow<SliceTraffic>{SliceTraffic::kNoSlice, "no-slice"}, NameRow<SliceTraffic>{SliceTraffic::kLive, "live"},
+    NameRow<SliceTraffic>{SliceTraffic::kIdle, "idle"},        NameRow<SliceTraffic>{SliceTraffic::kShared, "shared"},
+    NameRow<SliceTraffic>{SliceTraffic::kUnknown, "unknown"},
+};
+
+template <>
+constexpr std::array kNames<SwitchProblemKind> = {
+    NameRow<SwitchProblemKind>{SwitchProblemKind::kNotWanted, "not-wanted"},
+    NameRow<SwitchProblemKind>{SwitchProblemKind::kNames, "names"},
+    NameRow<SwitchProblemKind>{SwitchProblemKind::kTakenBack, "taken-back"},
+    NameRow<SwitchProblemKind>{SwitchProblemKind::kMissing, "missing"},
+    NameRow<SwitchProblemKind>{SwitchProblemKind::kVersion, "version"},
+    NameRow<SwitchProblemKind>{SwitchProblemKind::kNotPassing, "not-passing"},
+    NameRow<SwitchProblemKind>{SwitchProblemKind::kNotSelected, "not-selected"},
+    NameRow<SwitchProblemKind>{SwitchProblemKind::kUnexpected, "unexpected"},
+    NameRow<SwitchProblemKind>{SwitchProblemKind::kTooFew, "too-few"},
+    NameRow<SwitchProblemKind>{SwitchProblemKind::kNobody, "nobody"},
+    NameRow<SwitchProblemKind>{SwitchProblemKind::kNoWayBack, "no-way-back"},
+    NameRow<SwitchProblemKind>{SwitchProblemKind::kEntries, "entries"},
 };
 
 template <>
@@ -283,6 +307,8 @@ std::string_view to_string(HookEvent value) { return name_of(value); }
 std::string_view to_string(OnRemoval value) { return name_of(value); }
 std::string_view to_string(DesiredAction value) { return name_of(value); }
 std::string_view to_string(NodeStanding value) { return name_of(value); }
+std::string_view to_string(SliceTraffic value) { return name_of(value); }
+std::string_view to_string(SwitchProblemKind value) { return name_of(value); }
 std::string_view to_string(CollectKind value) { return name_of(value); }
 std::string_view to_string(RolloutEnd value) { return name_of(value); }
 std::string_view to_string(NodeAction value) { return name_of(value); }

@@ -68,8 +68,11 @@ std::string operator_rules(const AclScope& scope) {
     text += keys(fmt::format("environments/{}/", scope.environment), "write");
     text += keys("deployments/", "write") + keys("nodes/", "write");
   }
+  text += "# which slice has the traffic: the resolvers of services\n";
+  text += services(scope, "write");
   text += "# how it stands\n";
-  text += keys(scope.prefix + "/", "read") + rule("node", "", true, "read") + rule("service", "", true, "read");
+  text += keys(scope.prefix + "/", "read") + rule("node", "", true, "read");
+  if (!scope.services.empty()) text += rule("service", "", true, "read");
   return text;
 }
 

@@ -215,9 +215,24 @@ class Rights(FleetCase):
             with self.subTest(words=words):
                 done = self.converge(*words, **more)
                 self.assertEqual(done.code, 0, done.out + done.err)
+        self.switches(more)
         # No more than that: another role is closed to both.
         denied = self.converge("deploy", "db/sql", "1", "-file", self.folder / "sql.json", **more)
         self.assertNotEqual(denied.code, 0)
+
+    def switches(self, more):
+        """A switch writes the resolver of a service; one that the token does not name stays closed."""
+        self.put("/v1/catalog/register", {
+            "Node": "extra", "Address": "10.0.0.9", "NodeMeta": {"role": "web"},
+            "Service": {"ID": "depot-blue", "Service": "depot", "Meta": {"slice": "blue", "version": "1"}}})
+        self.put("/v1/kv/convergence/desired/web/depot/blue",
+                 {"name": "depot", "slice": "blue", "version": "1", "placement": {"role": "web", "nodes": ["extra"]}})
+        narrow = self.token("narrow", self.tells("policy", "operator", "-role", "web", "-service", "shop")["rules"])
+        denied = self.converge("switch", "depot", "blue", CONSUL_HTTP_TOKEN=narrow)
+        self.assertEqual(denied.code, 1, denied.out + denied.err)
+        self.assertEqual(self.consul.request("GET", "/v1/config/service-resolver/depot").status, 404)
+        done = self.converge("switch", "depot", "blue", **more)
+        self.assertEqual((done.code, done.out), (0, "depot: both -> blue, 1 of 1 instances pass with 1\n"), done.err)
 
 
 if __name__ == "__main__":
