@@ -2,6 +2,7 @@
 #include <map>
 #include <string>
 
+#include "capi/documents.h"
 #include "capi/guard.h"
 #include "capi/reader.h"
 #include "convergence/canary.h"
@@ -20,12 +21,6 @@ namespace {
 
 constexpr Parameter kFormatOption[] = {{"format"}};
 
-template <typename T>
-absl::StatusOr<T> read(cvg_slice slice, std::string_view name) {
-  CVG_ASSIGN_OR_RETURN(Json json, read_document(slice, name));
-  return from_json<T>(json, name);
-}
-
 // A chain as the endpoint answers, {"Chain": {...}}, or the object inside.
 absl::StatusOr<DiscoveryChain> read_chain(cvg_slice slice) {
   CVG_ASSIGN_OR_RETURN(Json json, read_document(slice, "chain"));
@@ -33,24 +28,8 @@ absl::StatusOr<DiscoveryChain> read_chain(cvg_slice slice) {
   return from_json<DiscoveryChain>(inner ? *inner : json, "chain");
 }
 
-absl::StatusOr<std::vector<ConfigEntry>> read_entries(cvg_slice slice, std::string_view name) {
-  CVG_ASSIGN_OR_RETURN(Json json, read_document(slice, name));
-  const Json::Array* array = json.as_array();
-  if (array == nullptr) {
-    return make_error(ErrorKind::kDecode, std::string(name) + ": is no array; give a list of config entries",
-                      Json().set("document", name).set("pointer", "").set("offset", 0));
-  }
-  std::vector<ConfigEntry> entries;
-  for (std::size_t i = 0; i < array->size(); ++i) {
-    CVG_ASSIGN_OR_RETURN(ConfigEntry entry,
-                         from_json<ConfigEntry>((*array)[i], std::string(name) + "[" + std::to_string(i) + "]"));
-    entries.push_back(std::move(entry));
-  }
-  return entries;
-}
-
 absl::StatusOr<EntryMap> read_entry_map(cvg_slice slice, std::string_view name) {
-  CVG_ASSIGN_OR_RETURN(std::vector<ConfigEntry> entries, read_entries(slice, name));
+  CVG_ASSIGN_OR_RETURN(std::vector<ConfigEntry> entries, read_list<ConfigEntry>(slice, name));
   EntryMap map;
   for (ConfigEntry& entry : entries) {
     const EntryId key = entry_key(entry);
@@ -74,7 +53,7 @@ cvg_code cvg_route(cvg_slice chain, cvg_slice request, cvg_buffer* out, cvg_erro
   return guarded(error, [&]() -> absl::Status {
     CVG_RETURN_IF_ERROR(require(out, "out"));
     CVG_ASSIGN_OR_RETURN(DiscoveryChain compiled, read_chain(chain));
-    CVG_ASSIGN_OR_RETURN(HttpRequestShape shape, read<HttpRequestShape>(request, "request"));
+    CVG_ASSIGN_OR_RETURN(HttpRequestShape shape, read_value<HttpRequestShape>(request, "request"));
     CVG_ASSIGN_OR_RETURN(RouteResult result, route(compiled, shape));
     return give(to_json(result), out);
   });
@@ -85,8 +64,8 @@ cvg_code cvg_route_with_catalog(cvg_slice chain, cvg_slice request, cvg_slice ca
   return guarded(error, [&]() -> absl::Status {
     CVG_RETURN_IF_ERROR(require(out, "out"));
     CVG_ASSIGN_OR_RETURN(DiscoveryChain compiled, read_chain(chain));
-    CVG_ASSIGN_OR_RETURN(HttpRequestShape shape, read<HttpRequestShape>(request, "request"));
-    CVG_ASSIGN_OR_RETURN(CatalogState present, read<CatalogState>(catalog, "catalog"));
+    CVG_ASSIGN_OR_RETURN(HttpRequestShape shape, read_value<HttpRequestShape>(request, "request"));
+    CVG_ASSIGN_OR_RETURN(CatalogState present, read_value<CatalogState>(catalog, "catalog"));
     CVG_ASSIGN_OR_RETURN(RouteResult result, route(compiled, shape, &present));
     return give(to_json(result), out);
   });
@@ -103,7 +82,7 @@ cvg_code cvg_draw_chain(cvg_slice chain, cvg_slice options, cvg_slice catalog, c
     CVG_ASSIGN_OR_RETURN(const Drawing drawing, drawing_from(format.empty() ? "tree" : format));
     std::map<std::string, TargetHealth> health;
     if (!view(catalog).empty()) {
-      CVG_ASSIGN_OR_RETURN(CatalogState present, read<CatalogState>(catalog, "catalog"));
+      CVG_ASSIGN_OR_RETURN(CatalogState present, read_value<CatalogState>(catalog, "catalog"));
       health = chain_health(compiled, present);
     }
     return give_text(draw(compiled, drawing, health), out);
@@ -115,7 +94,7 @@ cvg_code cvg_lint(cvg_slice entries, cvg_slice catalog, cvg_buffer* out, cvg_err
     CVG_RETURN_IF_ERROR(require(out, "out"));
     CVG_ASSIGN_OR_RETURN(EntryMap present, read_entry_map(entries, "entries"));
     if (view(catalog).empty()) return give(to_json(lint(present)), out);
-    CVG_ASSIGN_OR_RETURN(CatalogState instances, read<CatalogState>(catalog, "catalog"));
+    CVG_ASSIGN_OR_RETURN(CatalogState instances, read_value<CatalogState>(catalog, "catalog"));
     return give(to_json(lint(present, &instances)), out);
   });
 }
@@ -127,17 +106,7 @@ cvg_code cvg_import(cvg_slice text, cvg_slice options, cvg_buffer* out, cvg_erro
     CVG_RETURN_IF_ERROR(check_members(json, kFormatOption, "options"));
     const std::string format = text_of(json, "format");
     CVG_ASSIGN_OR_RETURN(Imported imported, import_entries(view(text), "text", format.empty() ? "auto" : format));
-    Json::Array entries;
-    for (const ConfigEntry& entry : imported.entries) entries.push_back(to_json(entry));
-    Json::Array report;
-    for (const ImportRow& row : imported.report) {
-      report.push_back(Json()
-                           .set("line", row.line)
-                           .set("field", row.field)
-                           .set("outcome", to_string(row.outcome))
-                           .set("why", row.why));
-    }
-    return give(Json().set("imported", std::move(entries)).set("report", std::move(report)), out);
+    return give(Json().set("imported", list_json(imported.entries)).set("report", report_json(imported.report)), out);
   });
 }
 
@@ -153,10 +122,7 @@ cvg_code cvg_filter_of_kind(cvg_slice expression, cvg_slice kind, cvg_slice rows
     CVG_ASSIGN_OR_RETURN(const Filter filter, Filter::parse(view(expression), row_kind));
     CVG_ASSIGN_OR_RETURN(Json json, read_document(rows, "rows"));
     const Json::Array* array = json.as_array();
-    if (array == nullptr) {
-      return make_error(ErrorKind::kDecode, "rows: is no array; give rows as Consul answers them",
-                        Json().set("document", "rows").set("pointer", "").set("offset", 0));
-    }
+    if (array == nullptr) return shape_error("rows", "is no array; give rows as Consul answers them");
     CVG_ASSIGN_OR_RETURN(Json::Array matching, filter_rows(filter, *array));
     return give(Json(std::move(matching)), out);
   });
@@ -166,9 +132,9 @@ cvg_code cvg_plan_config(cvg_slice desired, cvg_slice actual, cvg_slice options,
                          cvg_error** error) noexcept {
   return guarded(error, [&]() -> absl::Status {
     CVG_RETURN_IF_ERROR(require(out, "out"));
-    CVG_ASSIGN_OR_RETURN(std::vector<ConfigEntry> wanted, read_entries(desired, "desired"));
+    CVG_ASSIGN_OR_RETURN(std::vector<ConfigEntry> wanted, read_list<ConfigEntry>(desired, "desired"));
     CVG_ASSIGN_OR_RETURN(EntryMap present, read_entry_map(actual, "actual"));
-    CVG_ASSIGN_OR_RETURN(PlanOptions plan_options, read<PlanOptions>(options, "options"));
+    CVG_ASSIGN_OR_RETURN(PlanOptions plan_options, read_value<PlanOptions>(options, "options"));
     CVG_ASSIGN_OR_RETURN(Plan plan, plan_config(wanted, present, plan_options));
     return give(to_json(plan), out);
   });
@@ -187,9 +153,9 @@ cvg_code cvg_converge(cvg_slice desired, cvg_slice catalog, cvg_slice options, c
                       cvg_error** error) noexcept {
   return guarded(error, [&]() -> absl::Status {
     CVG_RETURN_IF_ERROR(require(out, "out"));
-    CVG_ASSIGN_OR_RETURN(DesiredState wanted, read<DesiredState>(desired, "desired"));
-    CVG_ASSIGN_OR_RETURN(CatalogState present, read<CatalogState>(catalog, "catalog"));
-    CVG_ASSIGN_OR_RETURN(PlanOptions plan_options, read<PlanOptions>(options, "options"));
+    CVG_ASSIGN_OR_RETURN(DesiredState wanted, read_value<DesiredState>(desired, "desired"));
+    CVG_ASSIGN_OR_RETURN(CatalogState present, read_value<CatalogState>(catalog, "catalog"));
+    CVG_ASSIGN_OR_RETURN(PlanOptions plan_options, read_value<PlanOptions>(options, "options"));
     CVG_ASSIGN_OR_RETURN(Plan plan, converge(wanted, present, plan_options));
     return give(to_json(plan), out);
   });
@@ -198,7 +164,7 @@ cvg_code cvg_converge(cvg_slice desired, cvg_slice catalog, cvg_slice options, c
 cvg_code cvg_undo(cvg_slice plan, cvg_buffer* out, cvg_error** error) noexcept {
   return guarded(error, [&]() -> absl::Status {
     CVG_RETURN_IF_ERROR(require(out, "out"));
-    CVG_ASSIGN_OR_RETURN(Plan done, read<Plan>(plan, "plan"));
+    CVG_ASSIGN_OR_RETURN(Plan done, read_value<Plan>(plan, "plan"));
     return give(to_json(undo(done)), out);
   });
 }
@@ -206,7 +172,7 @@ cvg_code cvg_undo(cvg_slice plan, cvg_buffer* out, cvg_error** error) noexcept {
 cvg_code cvg_describe_plan(cvg_slice plan, cvg_buffer* out, cvg_error** error) noexcept {
   return guarded(error, [&]() -> absl::Status {
     CVG_RETURN_IF_ERROR(require(out, "out"));
-    CVG_ASSIGN_OR_RETURN(Plan described, read<Plan>(plan, "plan"));
+    CVG_ASSIGN_OR_RETURN(Plan described, read_value<Plan>(plan, "plan"));
     return give_text(describe(described), out);
   });
 }
@@ -215,12 +181,12 @@ cvg_code cvg_canary_step(cvg_slice policy, cvg_slice state, cvg_slice event, cvg
                          cvg_error** error) noexcept {
   return guarded(error, [&]() -> absl::Status {
     CVG_RETURN_IF_ERROR(require(out, "out"));
-    CVG_ASSIGN_OR_RETURN(CanaryPolicy canary_policy, read<CanaryPolicy>(policy, "policy"));
+    CVG_ASSIGN_OR_RETURN(CanaryPolicy canary_policy, read_value<CanaryPolicy>(policy, "policy"));
     CanaryState before;
     if (!view(state).empty()) {
-      CVG_ASSIGN_OR_RETURN(before, read<CanaryState>(state, "state"));
+      CVG_ASSIGN_OR_RETURN(before, read_value<CanaryState>(state, "state"));
     }
-    CVG_ASSIGN_OR_RETURN(CanaryEvent canary_event, read<CanaryEvent>(event, "event"));
+    CVG_ASSIGN_OR_RETURN(CanaryEvent canary_event, read_value<CanaryEvent>(event, "event"));
     CVG_ASSIGN_OR_RETURN(CanaryStep step, canary_step(canary_policy, before, canary_event));
     return give(to_json(step), out);
   });

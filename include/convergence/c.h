@@ -132,6 +132,62 @@ CVG_API cvg_code cvg_describe_plan(cvg_slice plan, cvg_buffer* out, cvg_error** 
 CVG_API cvg_code cvg_canary_step(cvg_slice policy, cvg_slice state, cvg_slice event, cvg_buffer* out,
                                  cvg_error** error) CVG_NOEXCEPT;
 
+/* ---- deployments: what a fleet, a node and its agent decide; docs/deployment.md -------------------------------------
+ */
+
+/* One step of a node's agent. state: an agent's state, at the least
+ * {"schema":1,"config":{"node"},"memory":{"schema":1}}; event: {"at","type":
+ * "started"|"desired"|"local"|"fleet"|"work-done"|"woken"|"command",...}. Out: {"effects",
+ * "decisions","parked","state"}; the effects are to be carried out in order. */
+CVG_API cvg_code cvg_agent_step(cvg_slice state, cvg_slice event, cvg_buffer* out, cvg_error** error) CVG_NOEXCEPT;
+/* An agent's journal again: one JSON record a line, {"begin": state}, {"event": ...} or {"step": ...}. Out:
+ * {"processes", "steps": [{"event","step"}]}; CVG_ABORTED kind "conflict", with record, was and now in the detail, at
+ * the first step that is another one than was made then. */
+CVG_API cvg_code cvg_replay(cvg_slice journal, cvg_buffer* out, cvg_error** error) CVG_NOEXCEPT;
+/* services: an array of desired services; node: {"node","owner","installed","local","damaged","failed"}. Out: an array
+ * of
+ * {"service_id","action","why","service","deployment","release"}, in the order in which they should be taken up. */
+CVG_API cvg_code cvg_plan_node(cvg_slice services, cvg_slice node, cvg_buffer* out, cvg_error** error) CVG_NOEXCEPT;
+/* Those of the services whose placement selects the node, which is a row of /v1/catalog/nodes. */
+CVG_API cvg_code cvg_services_on(cvg_slice services, cvg_slice node, cvg_buffer* out, cvg_error** error) CVG_NOEXCEPT;
+/* What a node should run of a service now; running: the deployment that it has, empty for none. Out: {"deployment",
+ * "release","why"}, without a release where what runs stays. */
+CVG_API cvg_code cvg_target_on(cvg_slice service, cvg_slice node, cvg_slice running, cvg_buffer* out,
+                               cvg_error** error) CVG_NOEXCEPT;
+/* The nodes of a service's placement; failed: {node: why} of the wanted deployment. Out: {"nodes": [{"name","lost",
+ * "deployment","status","failed"}]}. */
+CVG_API cvg_code cvg_fleet_of(cvg_slice service, cvg_slice catalog, cvg_slice failed, cvg_buffer* out,
+                              cvg_error** error) CVG_NOEXCEPT;
+/* fleet: as cvg_fleet_of gives. Out: {"service": the document as it has to be now, or null when it is right}. Written
+ * by compare-and-set on the index of the document that it was decided on. */
+CVG_API cvg_code cvg_advance(cvg_slice service, cvg_slice fleet, int64_t now, cvg_buffer* out,
+                             cvg_error** error) CVG_NOEXCEPT;
+/* How a service stands on its nodes; reports: {node: node report} of the wanted deployment. */
+CVG_API cvg_code cvg_status_of(cvg_slice service, cvg_slice catalog, cvg_slice reports, cvg_buffer* out,
+                               cvg_error** error) CVG_NOEXCEPT;
+/* The service with another release wanted. One that is wanted already gives the document as it is, unless `again`. */
+CVG_API cvg_code cvg_deploy(cvg_slice service, cvg_slice release, int32_t again, cvg_buffer* out,
+                            cvg_error** error) CVG_NOEXCEPT;
+/* The roll-out under way taken back; asked: {"by","reason","at"}. Kind "refused": nothing is on its way. */
+CVG_API cvg_code cvg_cancel(cvg_slice service, cvg_slice asked, cvg_buffer* out, cvg_error** error) CVG_NOEXCEPT;
+/* Switched off (on is 0), agents leave the service as it is. */
+CVG_API cvg_code cvg_toggle(cvg_slice service, int32_t on, cvg_buffer* out, cvg_error** error) CVG_NOEXCEPT;
+/* Environment Manager's keys as desired services. pairs: an array as /v1/kv answers; role: {"environment","role"}. Out:
+ * {"services","waiting","broken": [{"key","service_id","needs","why"}],"prefix","keys"}: "prefix" is below which all
+ * that names services of the role stands, "keys" is what these need beside it. */
+CVG_API cvg_code cvg_import_environment(cvg_slice pairs, cvg_slice role, cvg_buffer* out,
+                                        cvg_error** error) CVG_NOEXCEPT;
+/* The way back, for one transaction: {"operations","left_out","keys"}. pairs: what stands at "keys". */
+CVG_API cvg_code cvg_export_environment(cvg_slice service, cvg_slice role, cvg_slice pairs, int32_t expected_nodes,
+                                        cvg_buffer* out, cvg_error** error) CVG_NOEXCEPT;
+/* An appspec.yml; options: {"document","platform","slice","port","root"}. Out: {"spec","report"}; errors name the line.
+ */
+CVG_API cvg_code cvg_appspec(cvg_slice text, cvg_slice options, cvg_buffer* out, cvg_error** error) CVG_NOEXCEPT;
+/* The least that ACLs have to allow an agent, and an operator, in HCL. scope: {"prefix","environment","role","node",
+ * "services"}, each of which may be left out for all. */
+CVG_API cvg_code cvg_agent_rules(cvg_slice scope, cvg_buffer* out, cvg_error** error) CVG_NOEXCEPT;
+CVG_API cvg_code cvg_operator_rules(cvg_slice scope, cvg_buffer* out, cvg_error** error) CVG_NOEXCEPT;
+
 /* ---- config entries with the server's rules --------------------------------------------------------------------- */
 
 typedef struct cvg_entries cvg_entries;
@@ -313,6 +369,44 @@ CVG_API cvg_code cvg_rollout_command(cvg_rollout* rollout, cvg_slice command, cv
 CVG_API cvg_code cvg_rollout_measured(cvg_rollout* rollout, cvg_slice measurement, cvg_error** error) CVG_NOEXCEPT;
 /* The rollout itself goes on wherever it is resumed. */
 CVG_API void cvg_rollout_free(cvg_rollout* rollout) CVG_NOEXCEPT;
+
+/* ---- agents
+ * -------------------------------------------------------------------------------------------------------------- */
+
+typedef struct cvg_agent cvg_agent;
+
+/* Filled by a host that keeps what an agent has to know after it was killed. */
+typedef struct cvg_hands {
+  size_t struct_size;
+  void* user_data;
+  /* Keeps the memory, a JSON document borrowed until return, in place of the one before: on the disk when it returns
+     CVG_OK. Else the agent ends, for nothing may be done that is not remembered. Runs inside the loop's poll. */
+  cvg_code (*remember)(void* user_data, cvg_slice memory);
+  /* Called once, when the agent is freed and also when making it failed; may be NULL. */
+  void (*destroy)(void* user_data);
+} cvg_hands;
+
+/* Runs the agent of a node until it is freed: it reads what is wanted and what is there, registers, takes slots and
+   writes reports; what touches the node itself is the host's. Completions with *id: the effects of cvg_agent_step
+   {"type":"work","id","stage",...}, to be carried out and answered with cvg_agent_done, {"type":"stop-work","id"},
+   which wants no answer, and {"type":"collect",...}; with "journal" also {"type":"record","record"}, which cvg_replay
+   takes; a failure when the memory could not be kept. options: {"config": {"node","owner","deadline",...},"memory": the
+   last one
+   remembered,"role","prefix","environment","instance","catalog_node","spread","session_ttl","lock_delay","report_pause",
+   "folder": below it programs of checks are looked for in <service id>/<deployment>,"journal"}. */
+CVG_API cvg_code cvg_agent_new(cvg_client* client, const cvg_hands* hands, cvg_slice options, uint64_t* id,
+                               cvg_agent** out, cvg_error** error) CVG_NOEXCEPT;
+/* answer: {"id","ok","problem","facts": {"disk_free","memory_free","port_taken_by"},"spec","digest","undo"}. The facts
+   are of stage check-node, the spec of check-package, the digest of fetch, undo of place-aside. CVG_NOT_FOUND: that
+   work is not under way. */
+CVG_API cvg_code cvg_agent_done(cvg_agent* agent, cvg_slice answer, cvg_error** error) CVG_NOEXCEPT;
+/* An array of the services whose files are not as they were installed; taken up when the agent looks at its node. */
+CVG_API cvg_code cvg_agent_damaged(cvg_agent* agent, cvg_slice service_ids, cvg_error** error) CVG_NOEXCEPT;
+/* command: {"verb": "pause"|"resume"|"retry","service_id"}. */
+CVG_API cvg_code cvg_agent_command(cvg_agent* agent, cvg_slice command, cvg_error** error) CVG_NOEXCEPT;
+CVG_API cvg_code cvg_agent_state(const cvg_agent* agent, cvg_buffer* out, cvg_error** error) CVG_NOEXCEPT;
+/* What runs goes on; the agent's session is given back. */
+CVG_API void cvg_agent_free(cvg_agent* agent) CVG_NOEXCEPT;
 
 #ifdef __cplusplus
 }

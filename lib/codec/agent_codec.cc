@@ -196,7 +196,7 @@ Json encode(const AgentMemory& memory) {
 
 // ---- events ------------------------------------------------------------------------------------------------------
 
-static absl::Status decode(const Json& json, const Place& place, FleetNode& out) {
+absl::Status decode(const Json& json, const Place& place, FleetNode& out) {
   return ObjectReader(json, place)
       .required("name", out.name)
       .optional("lost", out.lost)
@@ -312,7 +312,7 @@ Json encode(const InstanceState& state) {
   return ObjectWriter().put("service", to_json(state.instance)).put("checks", Json(std::move(checks))).take();
 }
 
-static Json encode(const FleetNode& node) {
+Json encode(const FleetNode& node) {
   return ObjectWriter()
       .put("name", node.name)
       .put_if("lost", node.lost)

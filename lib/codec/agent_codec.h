@@ -11,12 +11,15 @@
 namespace convergence::codec {
 
 absl::Status decode(const Json& json, const Place& place, AgentMemory& out);
+absl::Status decode(const Json& json, const Place& place, Installed& out);
 absl::Status decode(const Json& json, const Place& place, InstanceState& out);
+absl::Status decode(const Json& json, const Place& place, FleetNode& out);
 
 Json encode(const AppSpec& spec);
 Json encode(const Installed& installed);
 Json encode(const AgentMemory& memory);
 Json encode(const InstanceState& state);
+Json encode(const FleetNode& node);
 
 // A service's index is no part of its own document, so that it stands beside.
 Json encode_indexes(const std::vector<DesiredService>& services);

@@ -81,6 +81,7 @@ struct AgentDriver::Impl : std::enable_shared_from_this<AgentDriver::Impl> {
   bool gone = false;
   bool pumping = false;
   std::deque<AgentEvent> events;
+  std::vector<AgentCommand> early;  // given before it knew its node
   std::unique_ptr<Registrar> registrar;
   std::unique_ptr<Slots> slots;
   DesiredSource source{};
@@ -125,6 +126,7 @@ void AgentDriver::Impl::begin_as(const Node& node) {
   past = std::make_unique<EndedDeployments>(client, hands, source, options.instance);
   past->take_up(state.memory);
   send(AgentStarted{});
+  for (const AgentCommand& given : std::exchange(early, {})) send(given);
   const Duration wait = part_of(options.spread, state.config.node);
   locks = std::make_unique<LockWatch>(client, source, [weak = weak_from_this()](std::string why) {
     auto self = weak.lock();
@@ -394,7 +396,10 @@ void AgentDriver::run(ConsulClient::Done ended) {
 
 void AgentDriver::stop() { impl_->end(absl::OkStatus()); }
 
-void AgentDriver::command(const AgentCommand& command) { impl_->send(command); }
+void AgentDriver::command(const AgentCommand& command) {
+  if (!impl_->registrar) return impl_->early.push_back(command);
+  impl_->send(command);
+}
 
 const AgentState& AgentDriver::state() const { return impl_->state; }
 

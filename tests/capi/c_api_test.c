@@ -234,6 +234,92 @@ static void test_host_transport(void) {
   cvg_loop_free(loop);
 }
 
+static const char* const kService =
+    "{\"name\":\"web\",\"version\":\"2\",\"placement\":{\"role\":\"front\"},\"port\":80,\"generation\":2,"
+    "\"package\":{\"source\":\"file:///web.zip\"},\"progress\":{\"generation\":2,\"phase\":\"first-wave\","
+    "\"first_wave\":[\"n1\"],\"nodes\":2},\"last_good\":{\"version\":\"1\"}}";
+static const char* const kAgent = "{\"schema\":1,\"config\":{\"node\":\"n1\"},\"memory\":{\"schema\":1}}";
+
+static void test_node(void) {
+  cvg_buffer out = {NULL, 0};
+  char text[2048];
+  CHECK_OK(cvg_agent_step(cvg_text(kAgent), cvg_text("{\"at\":1,\"type\":\"started\"}"), &out, &error));
+  CHECK_CONTAINS(out, "{\"type\":\"read-local\"}");
+  CHECK_FAILS(cvg_agent_step(cvg_text(kAgent), cvg_text("{\"at\":1,\"type\":\"stop\"}"), &out, &error),
+              CVG_INVALID_ARGUMENT, "decode");
+  snprintf(text, sizeof(text), "{\"begin\":%s}\n{\"event\":{\"at\":1,\"type\":\"started\"}}\n", kAgent);
+  CHECK_OK(cvg_replay(cvg_text(text), &out, &error));
+  CHECK_CONTAINS(out, "{\"processes\":1,\"steps\":[{\"event\":{\"at\":1,\"type\":\"started\"},\"step\":");
+  strcat(text, "{\"step\":{\"effects\":[]}}");
+  CHECK_FAILS(cvg_replay(cvg_text(text), &out, &error), CVG_ABORTED, "conflict");
+
+  snprintf(text, sizeof(text), "[%s]", kService);
+  CHECK_OK(cvg_plan_node(cvg_text(text), cvg_text("{\"node\":\"n1\"}"), &out, &error));
+  CHECK_CONTAINS(out, "\"service_id\":\"web\",\"action\":\"install\"");
+  CHECK_FAILS(cvg_plan_node(cvg_text(text), none(), &out, &error), CVG_INVALID_ARGUMENT, "decode");
+  CHECK_OK(cvg_services_on(cvg_text(text), cvg_text("{\"Node\":\"n1\",\"Meta\":{\"role\":\"back\"}}"), &out, &error));
+  CHECK_CONTAINS(out, "[]");
+  CHECK_FAILS(cvg_services_on(cvg_text(kService), none(), &out, &error), CVG_INVALID_ARGUMENT, "decode");
+  CHECK_OK(cvg_target_on(cvg_text(kService), cvg_text("n2"), cvg_text("1@1"), &out, &error));
+  CHECK_CONTAINS(out, "\"why\":\"2 waits for the first wave: n1\"");
+  CHECK_FAILS(cvg_target_on(cvg_text("{}"), cvg_text("n2"), none(), &out, &error), CVG_INVALID_ARGUMENT, "decode");
+  CHECK_OK(cvg_appspec(cvg_text("version: 0.0\nos: linux\nfiles:\n  - {source: /, destination: /opt/web}\n"), none(),
+                       &out, &error));
+  CHECK_CONTAINS(out, "\"files\":[{\"source\":\"/\",\"destination\":\"/opt/web\"}]");
+  CHECK_FAILS(cvg_appspec(cvg_text("version: 0.0\nos: linux\nfiles: 7\n"), none(), &out, &error), CVG_INVALID_ARGUMENT,
+              "decode");
+  CHECK_OK(cvg_agent_rules(cvg_text("{\"role\":\"front\",\"node\":\"n1\"}"), &out, &error));
+  CHECK_CONTAINS(out, "convergence/desired/front/");
+  CHECK_FAILS(cvg_agent_rules(cvg_text("{\"roles\":[]}"), &out, &error), CVG_INVALID_ARGUMENT, "decode");
+  CHECK_OK(cvg_operator_rules(none(), &out, &error));
+  CHECK_CONTAINS(out, "convergence/");
+  CHECK_FAILS(cvg_operator_rules(cvg_text("{\"node\":7}"), &out, &error), CVG_INVALID_ARGUMENT, "decode");
+}
+
+static void test_fleet(void) {
+  static const char* const kCatalog = "{\"nodes\":[{\"Node\":\"n1\",\"Meta\":{\"role\":\"front\"}}]}";
+  static const char* const kRole = "{\"environment\":\"e\",\"role\":\"Web\"}";
+  cvg_buffer out = {NULL, 0};
+  CHECK_OK(cvg_fleet_of(cvg_text(kService), cvg_text(kCatalog), none(), &out, &error));
+  CHECK_CONTAINS(out, "\"nodes\":[{\"name\":\"n1\",\"status\":\"critical\"}]");
+  CHECK_FAILS(cvg_fleet_of(cvg_text(kService), cvg_text(kCatalog), cvg_text("{\"n1\":7}"), &out, &error),
+              CVG_INVALID_ARGUMENT, "decode");
+  CHECK_OK(cvg_advance(cvg_text(kService), cvg_text("{\"nodes\":[{\"name\":\"n1\",\"failed\":\"no room\"}]}"), 7, &out,
+                       &error));
+  CHECK_CONTAINS(out, "no room");
+  CHECK_FAILS(cvg_advance(cvg_text(kService), cvg_text("[]"), 7, &out, &error), CVG_INVALID_ARGUMENT, "decode");
+  CHECK_OK(cvg_status_of(cvg_text(kService), cvg_text(kCatalog), none(), &out, &error));
+  CHECK_CONTAINS(out, "\"standing\":\"missing\"");
+  CHECK_FAILS(cvg_status_of(cvg_text(kService), cvg_text(kCatalog), cvg_text("{\"n1\":{\"Status\":7}}"), &out, &error),
+              CVG_INVALID_ARGUMENT, "decode");
+  CHECK_OK(cvg_deploy(cvg_text(kService), cvg_text("{\"version\":\"3\"}"), 0, &out, &error));
+  CHECK_CONTAINS(out, "\"generation\":3");
+  CHECK_FAILS(cvg_deploy(cvg_text(kService), cvg_text("{\"version\":3}"), 0, &out, &error), CVG_INVALID_ARGUMENT,
+              "decode");
+  CHECK_OK(cvg_cancel(cvg_text(kService), cvg_text("{\"by\":\"ann\",\"reason\":\"too slow\"}"), &out, &error));
+  CHECK_CONTAINS(out, "ann: too slow");
+  CHECK_FAILS(cvg_cancel(cvg_text("{\"name\":\"web\",\"version\":\"1\"}"), none(), &out, &error), CVG_INVALID_ARGUMENT,
+              "refused");
+  CHECK_OK(cvg_toggle(cvg_text(kService), 0, &out, &error));
+  CHECK_CONTAINS(out, "\"action\":\"ignore\"");
+  CHECK_FAILS(cvg_toggle(none(), 0, &out, &error), CVG_INVALID_ARGUMENT, "decode");
+
+  /* {"Version":"1","DeploymentId":"d"} */
+  CHECK_OK(cvg_import_environment(cvg_text("[{\"Key\":\"environments/e/roles/Web/services/s/none\","
+                                           "\"Value\":\"eyJWZXJzaW9uIjoiMSIsIkRlcGxveW1lbnRJZCI6ImQifQ==\"}]"),
+                                  cvg_text(kRole), &out, &error));
+  CHECK_CONTAINS(out,
+                 "\"needs\":[\"environments/e/services/s/1/definition\",\"environments/e/services/s/1/installation\"]");
+  CHECK_FAILS(cvg_import_environment(cvg_text("[]"), none(), &out, &error), CVG_FAILED_PRECONDITION, "usage");
+  CHECK_OK(cvg_export_environment(cvg_text("{\"name\":\"s\",\"version\":\"1\",\"id\":\"e-s\",\"deployment\":\"d\","
+                                           "\"placement\":{\"role\":\"Web\"},\"port\":80,\"package\":{\"source\":"
+                                           "\"s3://b/k\"}}"),
+                                  cvg_text(kRole), cvg_text("[]"), 2, &out, &error));
+  CHECK_CONTAINS(out, "environments/e/roles/Web/services/s/none");
+  CHECK_FAILS(cvg_export_environment(cvg_text(kService), cvg_text(kRole), none(), 2, &out, &error),
+              CVG_INVALID_ARGUMENT, "decode");
+}
+
 static void test_loop(void) {
   cvg_loop* loop = NULL;
   cvg_loop* real = NULL;
@@ -514,16 +600,109 @@ static void test_rollout(void) {
   cvg_loop_free(loop);
 }
 
+static int remembered = 0;
+static cvg_code remember(void* user_data, cvg_slice memory) {
+  CHECK(user_data == &remembered);
+  CHECK(memory.size > 0 && memory.data[0] == '{');
+  ++remembered;
+  return CVG_OK;
+}
+static void forget(void* user_data) {
+  CHECK(user_data == &remembered);
+  remembered = -1;
+}
+
+/* The id of the next work, 0 when something else came. */
+static unsigned long next_work(cvg_loop* loop, uint64_t id, const char* stage) {
+  static const char* const kWork = "{\"type\":\"work\",\"id\":";
+  cvg_buffer document = {NULL, 0};
+  cvg_error* failure = NULL;
+  uint64_t done = 0;
+  unsigned long work = 0;
+  CHECK(next_completion(loop, &done, &document, &failure));
+  CHECK(done == id && failure == NULL && document.data != NULL);
+  if (document.data == NULL) return 0;
+  if (strncmp(document.data, kWork, strlen(kWork)) == 0) work = strtoul(document.data + strlen(kWork), NULL, 10);
+  CHECK_CONTAINS(document, stage);
+  return work;
+}
+
+static void test_agent(void) {
+  cvg_loop* loop = NULL;
+  cvg_memory_consul* consul = NULL;
+  cvg_connection* connection = NULL;
+  cvg_client* client = NULL;
+  cvg_agent* agent = NULL;
+  cvg_buffer out = {NULL, 0};
+  cvg_hands hands = {sizeof(cvg_hands), NULL, NULL, NULL};
+  uint64_t id = 0;
+  char text[1024];
+  static const char* const kOptions =
+      "{\"config\":{\"node\":\"n1\"},\"role\":\"front\",\"catalog_node\":{\"Node\":\"n1\",\"Address\":\"10.0.0.1\","
+      "\"Meta\":{\"role\":\"front\"}}}";
+  CHECK_OK(cvg_loop_new_simulated(0, &loop, &error));
+  CHECK_OK(cvg_memory_consul_new(loop, none(), &consul, &error));
+  CHECK_OK(cvg_memory_consul_connect(consul, &connection, &error));
+  CHECK_OK(cvg_client_new(loop, connection, none(), &client, &error));
+  snprintf(text, sizeof(text),
+           "{\"operations\":[{\"KV\":{\"Verb\":\"set\",\"Key\":\"convergence/desired/front/web/none\","
+           "\"Value\":"
+           "\"eyJuYW1lIjoid2ViIiwidmVyc2lvbiI6IjEiLCJwbGFjZW1lbnQiOnsicm9sZSI6ImZyb250In0sImdlbmVyYXRpb24iOjEsInBhY2"
+           "thZ2UiOnsic291cmNlIjoiZmlsZTovLy93ZWIuemlwIn19\"}}]}");
+  CHECK_OK(cvg_client_call(client, cvg_text("txn"), cvg_text(text), &out, &error));
+  CHECK_CONTAINS(out, "\"Errors\":[]");
+  CHECK_OK(cvg_client_call(
+      client, cvg_text("catalog_register"),
+      cvg_text("{\"registration\":{\"Node\":\"n1\",\"Address\":\"10.0.0.1\",\"NodeMeta\":{\"role\":\"front\"}}}"), &out,
+      &error));
+  cvg_buffer_free(&out);
+
+  CHECK_FAILS(cvg_agent_new(client, &hands, cvg_text(kOptions), &id, &agent, &error), CVG_FAILED_PRECONDITION, "usage");
+  hands.user_data = &remembered;
+  hands.remember = remember;
+  hands.destroy = forget;
+  CHECK_FAILS(cvg_agent_new(client, &hands, cvg_text("{\"roles\":1}"), &id, &agent, &error), CVG_FAILED_PRECONDITION,
+              "usage");
+  CHECK(remembered == -1);
+  remembered = 0;
+  CHECK_OK(cvg_agent_new(client, &hands, cvg_text(kOptions), &id, &agent, &error));
+  CHECK_FAILS(cvg_agent_done(agent, cvg_text("{\"id\":9}"), &error), CVG_NOT_FOUND, "not-found");
+  CHECK_OK(cvg_agent_damaged(agent, cvg_text("[]"), &error));
+  CHECK_FAILS(cvg_agent_damaged(agent, cvg_text("{}"), &error), CVG_INVALID_ARGUMENT, "decode");
+  CHECK_FAILS(cvg_agent_command(agent, cvg_text("{\"verb\":\"stop\"}"), &error), CVG_INVALID_ARGUMENT, "decode");
+  snprintf(text, sizeof(text), "{\"id\":%lu,\"facts\":{\"disk_free\":1000}}", next_work(loop, id, "check-node"));
+  CHECK(remembered > 0);
+  CHECK_OK(cvg_agent_done(agent, cvg_text(text), &error));
+  snprintf(text, sizeof(text), "{\"id\":%lu,\"ok\":false,\"problem\":\"no such file\"}", next_work(loop, id, "fetch"));
+  CHECK_OK(cvg_agent_done(agent, cvg_text(text), &error));
+  CHECK_OK(cvg_agent_state(agent, &out, &error));
+  CHECK_CONTAINS(out, "no such file");
+  CHECK_FAILS(cvg_agent_state(NULL, &out, &error), CVG_FAILED_PRECONDITION, "usage");
+  CHECK_OK(cvg_agent_command(agent, cvg_text("{\"verb\":\"pause\"}"), &error));
+  CHECK_OK(cvg_agent_state(agent, &out, &error));
+  CHECK_CONTAINS(out, "\"paused\":true");
+  cvg_agent_free(agent);
+  CHECK(remembered == -1);
+  cvg_agent_free(NULL);
+  cvg_client_free(client);
+  cvg_connection_free(connection);
+  cvg_memory_consul_free(consul);
+  cvg_loop_free(loop);
+}
+
 int main(void) {
   test_basics();
   test_entries();
   test_pure();
+  test_node();
+  test_fleet();
   test_loop();
   test_host_transport();
   test_connections();
   test_serve();
   test_client_and_watch();
   test_rollout();
+  test_agent();
   if (failures == 0) printf("every function takes its good input and refuses its bad one\n");
   return failures == 0 ? 0 : 1;
 }

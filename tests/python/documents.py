@@ -14,6 +14,12 @@ POLICY = {"service": "api", "stable_subset": "v1", "candidate_subset": "v2", "st
           "settle": "1s", "intervals_per_step": 1, "min_requests": 10, "min_success_rate": 0.95, "max_failures": 1}
 START = {"type": "start", "at": 1000, "rollout": "r", "revision": "2", "actor": "me"}
 
+SERVICE = {"name": "web", "version": "1", "placement": {"role": "front"}, "port": 80, "generation": 1,
+           "package": {"source": "file:///web.zip"}}
+NODE = {"Node": "n1", "Address": "10.0.0.1", "Meta": {"role": "front"}}
+THEIRS = {"name": "s", "version": "1", "id": "e-s", "deployment": "d", "placement": {"role": "Web"}, "port": 80,
+          "package": {"source": "s3://b/k"}}
+
 
 def instance(node, version):
     """A registration of `api` on a node."""

@@ -5,7 +5,7 @@ import unittest
 import convergence
 from convergence import _capi
 from convergence._capi import call, call_for_document, call_for_handle, document, library, text
-from documents import DEFAULTS, POLICY, START, instance, prepare
+from documents import DEFAULTS, NODE, POLICY, SERVICE, START, THEIRS, instance, prepare
 
 
 class Consul:
@@ -30,6 +30,10 @@ def rollout(service="api"):
     prepare(consul.client)
     evidence = {"stable": {"requests": 100, "errors": 0}, "candidate": {"requests": 100, "errors": 0}}
     return convergence.Rollout(consul.client, service, lambda request: evidence)
+
+
+def agent(**options):
+    return convergence.Agent(Consul().client, lambda work: None, lambda memory: None, config={"node": "n1"}, **options)
 
 
 def started(verb, **arguments):
@@ -116,6 +120,50 @@ CASES = {
     "cvg_canary_step": (lambda: convergence.canary_step(POLICY, None, START)["effects"][0]["id"],
                         lambda: convergence.canary_step({**POLICY, "min_success_rate": 7}, None, START),
                         "INVALID_ARGUMENT", "validate", {}),
+    "cvg_agent_step": (lambda: convergence.agent_step(convergence.agent_state("n1"), {"at": 1, "type": "started"}),
+                       lambda: convergence.agent_step(convergence.agent_state("n1"), {"at": 1, "type": "stop"}),
+                       "INVALID_ARGUMENT", "decode", {"document": "event", "pointer": "/type"}),
+    "cvg_replay": (lambda: convergence.replay_journal([]), lambda: convergence.replay_journal([{"end": 1}]),
+                   "INVALID_ARGUMENT", "decode", {}),
+    "cvg_plan_node": (lambda: convergence.plan_node([SERVICE], {"node": "n1"})[0]["action"],
+                      lambda: convergence.plan_node([SERVICE, {}], {"node": "n1"}),
+                      "INVALID_ARGUMENT", "decode", {"document": "services[1]"}),
+    "cvg_services_on": (lambda: convergence.services_on([SERVICE], NODE)[0]["name"],
+                        lambda: convergence.services_on([{**SERVICE, "placement": {"filter": "Port == 1"}}], NODE),
+                        "INVALID_ARGUMENT", "filter", {}),
+    "cvg_target_on": (lambda: convergence.target_on(SERVICE, "n1")["why"],
+                      lambda: convergence.target_on([], "n1"), "INVALID_ARGUMENT", "decode", {"document": "service"}),
+    "cvg_fleet_of": (lambda: convergence.fleet_of(SERVICE, {"nodes": [NODE]})["nodes"][0]["name"],
+                     lambda: convergence.fleet_of(SERVICE, {}, {"n1": 7}), "INVALID_ARGUMENT", "decode",
+                     {"document": "failed"}),
+    "cvg_advance": (lambda: convergence.advance(SERVICE, {"nodes": []}, 1),
+                    lambda: convergence.advance(SERVICE, {"nodes": [{}]}, 1), "INVALID_ARGUMENT", "decode",
+                    {"document": "fleet", "pointer": "/nodes/0"}),
+    "cvg_status_of": (lambda: convergence.status_of(SERVICE, {"nodes": [NODE]})["nodes"][0]["standing"],
+                      lambda: convergence.status_of(SERVICE, {}, {"n1": {"Status": "Success"}}), "INVALID_ARGUMENT",
+                      "decode", {"document": "reports/n1"}),
+    "cvg_deploy": (lambda: convergence.deploy(SERVICE, {"version": "2"})["generation"],
+                   lambda: convergence.deploy(SERVICE, {"version": 2}), "INVALID_ARGUMENT", "decode",
+                   {"document": "release", "pointer": "/version"}),
+    "cvg_cancel": (lambda: convergence.cancel(convergence.deploy(SERVICE, {"version": "2"}), "ann"),
+                   lambda: convergence.cancel(THEIRS), "INVALID_ARGUMENT", "refused", {}),
+    "cvg_toggle": (lambda: convergence.toggle(SERVICE, False)["action"],
+                   lambda: convergence.toggle({}, True), "INVALID_ARGUMENT", "decode", {"document": "service"}),
+    "cvg_import_environment": (lambda: convergence.import_environment([], "e", "Web")["prefix"],
+                               lambda: convergence.import_environment([{"Value": b"x"}], "e", "Web"),
+                               "INVALID_ARGUMENT", "decode", {"document": "pairs[0]"}),
+    "cvg_export_environment": (lambda: convergence.export_environment(THEIRS, "e", "Web")["operations"],
+                               lambda: convergence.export_environment({**THEIRS, "name": "a/b", "id": "e-a/b"}, "e", "Web"),
+                               "INVALID_ARGUMENT", "validate", {}),
+    "cvg_appspec": (lambda: convergence.appspec("version: 0.0\nos: linux\n"),
+                    lambda: convergence.appspec("version: 0.0\nos: linux\nfiles: 7\n", document="a.yml"),
+                    "INVALID_ARGUMENT", "decode", {"document": "a.yml", "line": 3}),
+    "cvg_agent_rules": (lambda: convergence.agent_rules(role="front", node="n1"),
+                        lambda: convergence.agent_rules(nodes=["n1"]), "INVALID_ARGUMENT", "decode",
+                        {"document": "scope", "pointer": "/nodes"}),
+    "cvg_operator_rules": (lambda: convergence.operator_rules(services=["web"]),
+                           lambda: convergence.operator_rules(services="web"), "INVALID_ARGUMENT", "decode",
+                           {"document": "scope", "pointer": "/services"}),
     "cvg_entries_new": (lambda: convergence.ConfigEntries(datacenter="dc7"),
                         lambda: convergence.ConfigEntries(dialect="7"), USAGE, "usage", {}),
     "cvg_entries_put": (lambda: entries(DEFAULTS).get("service-defaults", "api"),
@@ -178,6 +226,15 @@ CASES = {
     "cvg_rollout_command": (None, lambda: rollout().command("abort"), "NOT_FOUND", "not-found", {}),
     "cvg_rollout_measured": (None, lambda: held(rollout(), lambda pointer: call("cvg_rollout_measured", pointer, document({"epoch": 9}))),
                              "NOT_FOUND", "not-found", {}),
+    "cvg_agent_new": (lambda: agent(),
+                      lambda: agent(spread="soon"), "INVALID_ARGUMENT", "decode", {"pointer": "/spread"}),
+    "cvg_agent_done": (None, lambda: agent().done(7), "NOT_FOUND", "not-found", {}),
+    "cvg_agent_damaged": (lambda: agent().damaged(["web"]), lambda: agent().damaged([7]), "INVALID_ARGUMENT", "decode",
+                          {"document": "service_ids"}),
+    "cvg_agent_command": (lambda: agent().command("pause"), lambda: agent().command("stop"), "INVALID_ARGUMENT", "decode",
+                          {"document": "command", "pointer": "/verb"}),
+    "cvg_agent_state": (lambda: agent().state["config"]["node"],
+                        lambda: call_for_document("cvg_agent_state", None), USAGE, "usage", {}),
 }
 
 # What cannot fail, or is looked at by every test here on its way.
@@ -185,7 +242,7 @@ WITHOUT_FAILURE = {
     "cvg_version", "cvg_abi_version", "cvg_text", "cvg_buffer_free", "cvg_error_code", "cvg_error_message",
     "cvg_error_kind", "cvg_error_detail", "cvg_error_free", "cvg_entries_free", "cvg_loop_descriptor", "cvg_loop_now",
     "cvg_loop_next_due", "cvg_loop_next", "cvg_loop_free", "cvg_connection_free", "cvg_memory_consul_free",
-    "cvg_client_free", "cvg_watch_free", "cvg_rollout_free",
+    "cvg_client_free", "cvg_watch_free", "cvg_rollout_free", "cvg_agent_free",
 }
 
 
@@ -214,7 +271,7 @@ class EveryFunction(unittest.TestCase):
 
     def test_functions_without_failure_take_nothing(self):
         for name in ("cvg_buffer_free", "cvg_error_free", "cvg_entries_free", "cvg_loop_free", "cvg_connection_free",
-                     "cvg_memory_consul_free", "cvg_client_free", "cvg_watch_free", "cvg_rollout_free"):
+                     "cvg_memory_consul_free", "cvg_client_free", "cvg_watch_free", "cvg_rollout_free", "cvg_agent_free"):
             with self.subTest(name):
                 self.assertIsNone(getattr(library, name)(None))
         self.assertEqual(library.cvg_error_code(None), 0)

@@ -2,6 +2,7 @@
 
 Nothing of ctypes leaves this module but handles: documents go in and come out as Python values.
 """
+import base64
 import ctypes
 import json
 
@@ -31,6 +32,14 @@ DESTROY = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 class Transport(ctypes.Structure):
     _fields_ = [("struct_size", ctypes.c_size_t), ("user_data", ctypes.c_void_p), ("send", SEND), ("cancel", CANCEL),
+                ("destroy", DESTROY)]
+
+
+REMEMBER = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, Slice)
+
+
+class Hands(ctypes.Structure):
+    _fields_ = [("struct_size", ctypes.c_size_t), ("user_data", ctypes.c_void_p), ("remember", REMEMBER),
                 ("destroy", DESTROY)]
 
 
@@ -64,6 +73,22 @@ PROTOTYPES = [
     ("cvg_undo", _code, [Slice, _out, _failure]),
     ("cvg_describe_plan", _code, [Slice, _out, _failure]),
     ("cvg_canary_step", _code, [Slice, Slice, Slice, _out, _failure]),
+    ("cvg_agent_step", _code, [Slice, Slice, _out, _failure]),
+    ("cvg_replay", _code, [Slice, _out, _failure]),
+    ("cvg_plan_node", _code, [Slice, Slice, _out, _failure]),
+    ("cvg_services_on", _code, [Slice, Slice, _out, _failure]),
+    ("cvg_target_on", _code, [Slice, Slice, Slice, _out, _failure]),
+    ("cvg_fleet_of", _code, [Slice, Slice, Slice, _out, _failure]),
+    ("cvg_advance", _code, [Slice, Slice, ctypes.c_int64, _out, _failure]),
+    ("cvg_status_of", _code, [Slice, Slice, Slice, _out, _failure]),
+    ("cvg_deploy", _code, [Slice, Slice, ctypes.c_int32, _out, _failure]),
+    ("cvg_cancel", _code, [Slice, Slice, _out, _failure]),
+    ("cvg_toggle", _code, [Slice, ctypes.c_int32, _out, _failure]),
+    ("cvg_import_environment", _code, [Slice, Slice, _out, _failure]),
+    ("cvg_export_environment", _code, [Slice, Slice, Slice, ctypes.c_int32, _out, _failure]),
+    ("cvg_appspec", _code, [Slice, Slice, _out, _failure]),
+    ("cvg_agent_rules", _code, [Slice, _out, _failure]),
+    ("cvg_operator_rules", _code, [Slice, _out, _failure]),
     ("cvg_entries_new", _code, [Slice, _to(_handle), _failure]),
     ("cvg_entries_put", _code, [_handle, Slice, _failure]),
     ("cvg_entries_delete", _code, [_handle, Slice, Slice, _failure]),
@@ -105,6 +130,12 @@ PROTOTYPES = [
     ("cvg_rollout_command", _code, [_handle, Slice, _out, _failure]),
     ("cvg_rollout_measured", _code, [_handle, Slice, _failure]),
     ("cvg_rollout_free", None, [_handle]),
+    ("cvg_agent_new", _code, [_handle, _to(Hands), Slice, _to(ctypes.c_uint64), _to(_handle), _failure]),
+    ("cvg_agent_done", _code, [_handle, Slice, _failure]),
+    ("cvg_agent_damaged", _code, [_handle, Slice, _failure]),
+    ("cvg_agent_command", _code, [_handle, Slice, _failure]),
+    ("cvg_agent_state", _code, [_handle, _out, _failure]),
+    ("cvg_agent_free", None, [_handle]),
 ]
 
 for _name, _result, _arguments in PROTOTYPES:
@@ -128,6 +159,12 @@ def document(value):
     if isinstance(value, (str, bytes)):
         return text(value)
     return text(json.dumps(value, separators=(",", ":"), allow_nan=False, ensure_ascii=False))
+
+
+def pairs(rows):
+    """A slice of KV rows as /v1/kv answers them; their values may be bytes, as those that a client has decoded."""
+    return document([{**row, "Value": base64.b64encode(row["Value"]).decode()} if isinstance(row.get("Value"), bytes)
+                     else row for row in rows])
 
 
 def take_buffer(buffer):

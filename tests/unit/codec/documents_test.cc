@@ -10,6 +10,7 @@
 #include <string>
 
 #include "convergence/codec.h"
+#include "convergence/deployment_codec.h"
 #include "convergence/error.h"
 #include "tests/support/status_check.h"
 
@@ -47,6 +48,10 @@ const std::map<std::string, std::function<Outcome(const std::string&)>>& readers
       {"node-report", read_as<NodeReport>},
       {"lock", read_as<DeployLock>},
       {"deployment-record", read_as<DeploymentRecord>},
+      {"service-fleet", read_as<ServiceFleet>},
+      {"node-view", read_as<NodeView>},
+      {"agent-state", read_as<AgentState>},
+      {"agent-event", read_as<AgentEvent>},
   };
   return table;
 }

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "convergence/codec.h"
+#include "convergence/deployment_codec.h"
 #include "convergence/error.h"
 #include "tests/support/status_check.h"
 #include "tests/unit/codec/value_generator.h"
@@ -68,6 +69,17 @@ TEST_CASE("every value comes back from its document") {
   }
   SUBCASE("the state of an agent") {
     check_many([](G& g) { return g.agent_state(); });
+  }
+  SUBCASE("a fleet") {
+    check_many([](G& g) { return g.fleet(); });
+  }
+  SUBCASE("a node as its agent sees it") {
+    for (std::uint64_t seed = 1; seed < kRounds; ++seed) {
+      const std::string text = to_text(to_json(G(seed).node_view()));
+      const absl::StatusOr<NodeView> back = parse<NodeView>(text, "doc");
+      REQUIRE_OK(back);
+      REQUIRE(to_text(to_json(*back)) == text);
+    }
   }
   SUBCASE("desired service") {
     check_many([](G& g) { return g.desired_service(); });

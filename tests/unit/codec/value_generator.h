@@ -304,6 +304,25 @@ class ValueGenerator {
     return out;
   }
 
+  ServiceFleet fleet() {
+    ServiceFleet out;
+    for (std::uint64_t i = below(3); i > 0; --i) {
+      out.nodes.push_back({text(), flag(), text(), static_cast<CheckStatus>(below(3)), text()});
+    }
+    return out;
+  }
+
+  NodeView node_view() {
+    NodeView out;
+    out.node = text();
+    out.owner = text();
+    for (std::uint64_t i = below(3); i > 0; --i) out.installed[text()] = installed();
+    for (std::uint64_t i = below(3); i > 0; --i) out.local[text()] = {instance(), {check()}};
+    for (std::uint64_t i = below(3); i > 0; --i) out.damaged.insert(text());
+    for (std::uint64_t i = below(3); i > 0; --i) out.failed[text()][text()] = text();
+    return out;
+  }
+
   AgentState agent_state() {
     AgentState out;
     out.config = {text(),     text(),     duration(), duration(), duration(),
@@ -346,9 +365,7 @@ class ValueGenerator {
       case 3: {
         FleetSeen seen;
         seen.service_id = text();
-        for (std::uint64_t i = below(3); i > 0; --i) {
-          seen.fleet.nodes.push_back({text(), flag(), text(), static_cast<CheckStatus>(below(3)), text()});
-        }
+        seen.fleet = fleet();
         out.body = seen;
         break;
       }
