@@ -1,10 +1,16 @@
 """switch and upstreams on a real Consul: traffic goes to the other slice when all of it passes, by one write, and back
 in one step (F45, F46, W-S4, W-S5). What the traffic does is read off the server's own compiled chain."""
 
+import contextlib
 import json
+import os
+import signal
 import subprocess
 import unittest
+import urllib.request
 
+import test_agent
+import test_fleet
 from harness import ConsulCase, main
 
 _PATIENCE_S = 60
@@ -183,6 +189,56 @@ class Switch(ConsulCase):
                 (["upstreams"], 2, "converge upstreams: needs the name of a service; see --help")):
             with self.subTest(words=words):
                 self.assertEqual(self.says(*words, code=code), ["converge: " + message])
+
+
+class ByAgents(test_fleet.FleetCase):
+    """Both slices deployed by a running agent, each a program that says its version."""
+
+    def setUp(self):
+        super().setUp()
+        self.ports = {"blue": self.port, "green": test_agent.free_port()}
+
+    def end_app(self):
+        for slice in ("blue", "green"):
+            with contextlib.suppress(OSError, ValueError):
+                os.kill(int((self.roots / f"pid-{slice}").read_text()), signal.SIGKILL)
+
+    def deploy(self, slice, version):
+        hooks = {"appspec.yml": test_agent._APPSPEC, "hooks/start.sh": test_agent._START,
+                 "hooks/stop.sh": test_agent._STOP}
+        own = {name: text.replace("{roots}/shop", "{roots}/shop-" + slice).replace("/pid", "/pid-" + slice)
+               for name, text in hooks.items()}
+        document = self.document(slice=slice, port=self.ports[slice])
+        self.says("deploy", f"web/shop/{slice}", version, "-file", document, "-package",
+                  self.package(version, more=own), "--wait")
+
+    def chain(self):
+        return sorted(self.get("/v1/discovery-chain/shop")["Chain"]["Targets"])
+
+    def versions(self):
+        """What the instances say to which a load balancer would go."""
+        return [urllib.request.urlopen(f"http://{host}/version", timeout=10).read().decode()
+                for host in self.says("upstreams", "shop")]
+
+    def test_a_release_beside_the_one_that_serves_and_the_way_back_when_it_dies(self):
+        with self.agent():
+            self.deploy("blue", "1.0")
+            self.says("switch", "shop", "blue")
+            self.deploy("green", "2.0")
+            # Deployed, and without traffic.
+            self.assertEqual((self.chain(), self.versions()), (["blue.shop.default.dc1"], ["1.0"]))
+            self.says("switch", "shop")
+            self.assertEqual((self.chain(), self.versions()), (["green.shop.default.dc1"], ["2.0"]))
+
+            os.kill(int((self.roots / "pid-green").read_text()), signal.SIGKILL)
+            self.wait("sick", lambda: self.says("upstreams", "shop") == [])
+            self.says("switch", "shop", "back")
+            self.assertEqual((self.chain(), self.versions()), (["blue.shop.default.dc1"], ["1.0"]))
+            # W-S5: what has died gets no traffic again.
+            refused = self.says("switch", "shop", "green", code=1)
+            self.assertEqual(refused, [
+                f"converge: shop: blue -> green, 0 of 1 instances pass with 2.0: not switched: {self.node()}: "
+                "shop-green is critical; nobody would serve it: 0 of 1 instances pass"])
 
 
 if __name__ == "__main__":
