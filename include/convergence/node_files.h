@@ -71,6 +71,12 @@ using FetchProgress = std::function<void(std::uint64_t done, std::uint64_t total
 absl::StatusOr<FetchedPackage> fetch_package(const Package& package, const FetchOptions& options,
                                              const FetchProgress& progress, const StopSignal& stop);
 
+// The first of the addresses (package_search.h) at which something lies, with its size and digest: the digest that lies
+// beside it as <address>.sha256, else of what was read there. One beside a file has to be right. Kind "not-found"
+// naming every place that was looked at; any other trouble at one of them ends the search.
+absl::StatusOr<Package> find_package(const std::vector<std::string>& addresses, const HttpOptions& options,
+                                     const StopSignal& stop);
+
 // Removes packages, whole or in part, whose digest is not in `keep`; returns the digests that went. Files in the cache
 // that have other names, and those being fetched, stay.
 absl::StatusOr<std::vector<std::string>> prune_cache(const std::string& cache, const std::vector<std::string>& keep);

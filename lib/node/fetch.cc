@@ -162,31 +162,9 @@ absl::Status fetch_rest(Fetch& fetch, const HttpCall& whole) {
   return status;
 }
 
-absl::StatusOr<HttpCall> call_of(const Fetch& fetch) {
-  const std::string& source = fetch.package.source;
-  HttpCall call;
-  call.label = fetch.label;
-  if (source.rfind("s3://", 0) == 0) {
-    CVG_ASSIGN_OR_RETURN(const S3Object object, parse_s3(source));
-    if (object.key.empty()) {
-      return make_error(ErrorKind::kValidate, fmt::format("{}: a bucket without a key; add it", fetch.label));
-    }
-    CVG_ASSIGN_OR_RETURN(call.url, s3_url(object, fetch.options.http.s3));
-    call.s3 = true;
-    return call;
-  }
-  if (source.rfind("http://", 0) == 0 || source.rfind("https://", 0) == 0) {
-    call.url = source;
-    call.hide_texts = fetch.label != "fetching " + source;
-    return call;
-  }
-  return make_error(ErrorKind::kValidate,
-                    fmt::format("{}: of no known kind; give a file://, http(s):// or s3:// address", fetch.label));
-}
-
 absl::Status fetch_bytes(Fetch& fetch) {
   if (fetch.package.source.rfind("file://", 0) == 0) return fetch_file(fetch);
-  CVG_ASSIGN_OR_RETURN(const HttpCall call, call_of(fetch));
+  CVG_ASSIGN_OR_RETURN(const HttpCall call, call_to_get(fetch.package.source, fetch.options.http));
   for (std::int32_t attempt = 1;; ++attempt) {
     absl::Status status = fetch_rest(fetch, call);
     if (status.ok() || !may_pass(status) || attempt >= fetch.options.http.attempts) return status;

@@ -35,6 +35,8 @@ struct HttpSink {
 
 // OK for a 2xx whose body came whole. A 416 is kind "refused" with "status" in the detail, as all other answers.
 absl::Status http_call(const HttpCall& call, const HttpOptions& options, const HttpSink& sink, const StopSignal& stop);
+// That of a file at an http(s):// or s3:// address.
+absl::StatusOr<HttpCall> call_to_get(const std::string& source, const HttpOptions& options);
 // Whether the same call may go better a little later.
 bool may_pass(const absl::Status& status);
 // Waits between two attempts.

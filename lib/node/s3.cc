@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "convergence/error.h"
+#include "lib/base/status_macros.h"
 #include "lib/base/utf8.h"
 #include "lib/node/file_calls.h"
 #include "lib/node/http_call.h"
@@ -107,6 +108,27 @@ absl::Status check_http_options(const HttpOptions& options) {
     return s3_usage("endpoint", "not as http(s)://host:port, without user and query; correct it");
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<HttpCall> call_to_get(const std::string& source, const HttpOptions& options) {
+  HttpCall call;
+  call.label = "fetching " + shown_source(source);
+  if (source.starts_with("s3://")) {
+    CVG_ASSIGN_OR_RETURN(const S3Object object, parse_s3(source));
+    if (object.key.empty()) {
+      return make_error(ErrorKind::kValidate, fmt::format("{}: a bucket without a key; add it", call.label));
+    }
+    CVG_ASSIGN_OR_RETURN(call.url, s3_url(object, options.s3));
+    call.s3 = true;
+    return call;
+  }
+  if (source.starts_with("http://") || source.starts_with("https://")) {
+    call.url = source;
+    call.hide_texts = call.label != "fetching " + source;
+    return call;
+  }
+  return make_error(ErrorKind::kValidate,
+                    fmt::format("{}: of no known kind; give a file://, http(s):// or s3:// address", call.label));
 }
 
 }  // namespace convergence
