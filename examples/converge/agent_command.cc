@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +14,7 @@
 #include "convergence/error.h"
 #include "convergence/linux_hands.h"
 #include "convergence/standby.h"
+#include "fleet_words.h"
 
 namespace cli {
 
@@ -85,16 +85,7 @@ absl::StatusOr<LinuxHandsOptions> hands_options(const Arguments& arguments) {
   const absl::StatusOr<std::optional<long>> free = integer_flag(arguments, "min-free-mb", 0, 1'000'000'000);
   if (!free.ok()) return free.status();
   if (*free) options.min_free_disk = static_cast<std::uint64_t>(**free) * 1'000'000;
-  const auto variable = [](const char* name) {
-    const char* value = std::getenv(name);
-    return std::string(value ? value : "");
-  };
-  S3Options& s3 = options.http.s3;
-  s3.access_key = variable("AWS_ACCESS_KEY_ID");
-  s3.secret_key = variable("AWS_SECRET_ACCESS_KEY");
-  s3.session_token = variable("AWS_SESSION_TOKEN");
-  if (std::string region = variable("AWS_REGION"); !region.empty()) s3.region = std::move(region);
-  s3.endpoint = arguments.get("s3-endpoint");
+  options.http.s3 = s3_options(arguments);
   return options;
 }
 

@@ -85,6 +85,7 @@ int run_cancel(const Arguments& arguments, Output& output);
 int run_toggle(const Arguments& arguments, Output& output);
 int run_switch(const Arguments& arguments, Output& output);
 int run_upstreams(const Arguments& arguments, Output& output);
+int run_undeploy(const Arguments& arguments, Output& output);
 int run_logs(const Arguments& arguments, Output& output);
 int run_history(const Arguments& arguments, Output& output);
 int run_collect(const Arguments& arguments, Output& output);

@@ -1,9 +1,8 @@
-// deploy, cancel, toggle, lock, maintenance, policy: what people change.
+// deploy, cancel, toggle, undeploy, lock, maintenance, policy: what people change.
 
 #include <fmt/format.h>
 
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -13,8 +12,8 @@
 #include "convergence/codec.h"
 #include "convergence/environment_manager.h"
 #include "convergence/error.h"
-#include "convergence/node_files.h"
 #include "documents.h"
+#include "environment_command.h"
 #include "fleet_words.h"
 
 namespace cli {
@@ -30,27 +29,6 @@ std::optional<bool> on_or_off(const Arguments& arguments, std::size_t before) {
   if (arguments.words.size() != before + 1) return std::nullopt;
   if (arguments.words.back() == "on") return true;
   return arguments.words.back() == "off" ? std::optional(false) : std::nullopt;
-}
-
-// What a package is, by flags; of a file that can be read here, digest and size are found.
-absl::Status take_package(const Arguments& arguments, Package& package) {
-  if (!arguments.has("package")) return absl::OkStatus();
-  const std::string given = arguments.get("package");
-  package = {};
-  package.source = given.find("://") == std::string::npos ? "file://" + given : given;
-  package.sha256 = arguments.get("sha256");
-  const absl::StatusOr<std::optional<long>> size = integer_flag(arguments, "size", 1, 1L << 60);
-  if (!size.ok()) return size.status();
-  package.size = static_cast<std::uint64_t>(size->value_or(0));
-  if (!package.sha256.empty()) return absl::OkStatus();
-  constexpr std::string_view kFile = "file://";
-  if (!package.source.starts_with(kFile)) {
-    return usage(fmt::format("deploy: -package {}: needs -sha256, so that every node gets the same bytes", given));
-  }
-  absl::StatusOr<std::string> digest = sha256_file(package.source.substr(kFile.size()), StopSignal());
-  if (!digest.ok()) return digest.status();
-  package.sha256 = *std::move(digest);
-  return absl::OkStatus();
 }
 
 // The service as the file has it, with what the document that is there knows.
@@ -93,7 +71,11 @@ absl::StatusOr<Intent> intent_of(const Arguments& arguments, const FleetsSeen& s
   Release release = base->release;
   release.version = arguments.words[1];
   release.deployment = arguments.get("deployment");
-  if (absl::Status status = take_package(arguments, release.package); !status.ok()) return status;
+  if (absl::Status status =
+          take_package(arguments, DigestOf::kHasToBeKnown, {base->name, release.version, ""}, release.package);
+      !status.ok()) {
+    return status;
+  }
   const bool other = there.ok() && there->release.version != release.version;
   if (other && !release.package.source.empty() && release.package == there->release.package) {
     return usage(
@@ -125,7 +107,7 @@ int wait_for(Session& session, const DesiredService& service, const Arguments& a
   DesiredState one;
   one.services = {service};
   const std::string key = desired_to_kv(one, session.prefix).front().key;
-  std::map<std::string, std::string> told;
+  DeploymentLog log(session, output, deployment_folder(session.prefix, service) + "record");
   for (;;) {
     absl::StatusOr<FleetsSeen> seen = fleets_of(session);
     if (!seen.ok()) return output.fail(seen.status());
@@ -134,11 +116,9 @@ int wait_for(Session& session, const DesiredService& service, const Arguments& a
     if (!now.ok()) return output.fail(now.status());
     absl::StatusOr<ServiceStatus> status = status_of(*now, seen->catalog, reports_of(*seen, *now));
     if (!status.ok()) return output.fail(status.status());
-    const auto tell = [&](const std::string& what, const std::string& line) {
-      if (std::exchange(told[what], line) != line) output.say(line);
-    };
-    tell("", status_line(*status));
-    for (const NodeLine& line : status->nodes) tell(line.node, node_line(line));
+    log.tell("", status_line(*status));
+    for (const NodeLine& line : status->nodes) log.tell(line.node, node_line(line));
+    log.keep();
     const RolloutEnd end = end_of(*now, service.generation, *status);
     if (end != RolloutEnd::kUnderWay) {
       if (output.json()) output.document(json_of(*status, end));
@@ -165,19 +145,10 @@ int wait_for(Session& session, const DesiredService& service, const Arguments& a
   }
 }
 
-constexpr int kTries = 5;  // agents write the same document when a phase is over
-
-// Reads, decides and writes; again where another was faster. `round` gives the exit status.
 int read_and_write(Session& session, Output& output,
                    const std::function<absl::StatusOr<int>(const FleetsSeen& seen)>& round) {
-  for (int tries = 1;; ++tries) {
-    absl::StatusOr<FleetsSeen> seen = fleets_of(session);
-    if (!seen.ok()) return output.fail(seen.status());
-    absl::StatusOr<int> code = round(*seen);
-    if (code.ok()) return *code;
-    const bool lost = absl::IsAborted(code.status());
-    if (!lost || tries == kTries) return output.fail(code.status());
-  }
+  return until_written(
+      output, [&] { return fleets_of(session); }, round);
 }
 
 // Writes a changed document and tells of it.
@@ -196,13 +167,16 @@ absl::StatusOr<int> write(Session& session, const DesiredChange& change, const s
   return kDone;
 }
 
+absl::Status names_a_service(const Arguments& arguments, std::string_view verb) {
+  if (!arguments.words.empty()) return absl::OkStatus();
+  return usage(fmt::format("converge {}: needs the name of a service; see --help", verb));
+}
+
 // The service that a verb is about; `change` gives its document as it is to be.
 int change_service(const Arguments& arguments, Output& output, std::string_view verb,
                    const std::function<absl::StatusOr<DesiredService>(const DesiredService&, const Asked&)>& change,
                    const std::function<std::string(const DesiredService&)>& line) {
-  if (arguments.words.empty()) {
-    return output.fail(usage(fmt::format("converge {}: needs the name of a service; see --help", verb)), kBadInput);
-  }
+  if (absl::Status named = names_a_service(arguments, verb); !named.ok()) return output.fail(named);
   absl::StatusOr<Session> session = connect(arguments);
   if (!session.ok()) return output.fail(session.status());
   return read_and_write(*session, output, [&](const FleetsSeen& seen) -> absl::StatusOr<int> {
@@ -217,12 +191,38 @@ int change_service(const Arguments& arguments, Output& output, std::string_view 
   });
 }
 
+// The document goes, and with it all that is known of the service but its reports.
+int forget(const Arguments& arguments, Output& output) {
+  absl::StatusOr<Session> session = connect(arguments);
+  if (!session.ok()) return output.fail(session.status());
+  return read_and_write(*session, output, [&](const FleetsSeen& seen) -> absl::StatusOr<int> {
+    absl::StatusOr<DesiredService> service = service_named(seen, arguments.words.front());
+    if (!service.ok()) return service.status();
+    DesiredState one;
+    one.services = {*service};
+    const std::string key = desired_to_kv(one, session->prefix).front().key;
+    if (!arguments.has("dry-run")) {
+      const absl::StatusOr<bool> gone = await<bool>(*session->executor, [&](auto done) {
+        session->client->kv_delete(key, service->modify_index, {}, std::move(done));
+      });
+      if (!gone.ok()) return gone.status();
+      if (!*gone) return make_error(ErrorKind::kConflict, fmt::format("{}: has changed meanwhile; look again", key));
+    }
+    if (output.json()) output.document(to_json(*service));
+    output.say((arguments.has("dry-run") ? "would be: " : "") + undeploy_line(*service, true));
+    return kDone;
+  });
+}
+
 }  // namespace
 
 int run_deploy(const Arguments& arguments, Output& output) {
   if (arguments.words.size() != 2) {
     return output.fail(usage("converge deploy: needs a service and a version; see --help"), kBadInput);
   }
+  const absl::StatusOr<std::string> environment = environment_of(arguments);
+  if (!environment.ok()) return output.fail(environment.status());
+  if (!environment->empty()) return deploy_in_environment(arguments, *environment, output);
   absl::StatusOr<Session> session = connect(arguments);
   if (!session.ok()) return output.fail(session.status());
   DesiredService after;
@@ -249,6 +249,10 @@ int run_deploy(const Arguments& arguments, Output& output) {
 }
 
 int run_cancel(const Arguments& arguments, Output& output) {
+  if (absl::Status named = names_a_service(arguments, "cancel"); !named.ok()) return output.fail(named);
+  const absl::StatusOr<std::string> environment = environment_of(arguments);
+  if (!environment.ok()) return output.fail(environment.status());
+  if (!environment->empty()) return cancel_in_environment(arguments, *environment, output);
   return change_service(arguments, output, "cancel", cancel, [](const DesiredService& next) {
     return fmt::format("{} {}: taken back ({}), {}", full_name(next), next.release.version, next.progress.why,
                        next.last_good ? "to " + next.last_good->version : "nodes keep what they run");
@@ -261,11 +265,28 @@ int run_toggle(const Arguments& arguments, Output& output) {
     return output.fail(usage("converge toggle: needs a service, and on or off; see --help"), kBadInput);
   }
   const bool on = *asked_on;
+  const absl::StatusOr<std::string> environment = environment_of(arguments);
+  if (!environment.ok()) return output.fail(environment.status());
+  if (!environment->empty()) return toggle_in_environment(arguments, *environment, on, output);
   return change_service(
       arguments, output, "toggle", [on](const DesiredService& service, const Asked&) { return toggle(service, on); },
-      [on](const DesiredService& next) {
-        return fmt::format("{} is switched {}", full_name(next), on ? "on" : "off: agents leave it as it is");
-      });
+      [on](const DesiredService& next) { return toggle_line(next, on); });
+}
+
+int run_undeploy(const Arguments& arguments, Output& output) {
+  if (absl::Status named = names_a_service(arguments, "undeploy"); !named.ok()) return output.fail(named);
+  const absl::StatusOr<std::string> environment = environment_of(arguments);
+  if (!environment.ok()) return output.fail(environment.status());
+  if (!environment->empty()) return undeploy_in_environment(arguments, *environment, output);
+  if (arguments.has("forget")) return forget(arguments, output);
+  return change_service(
+      arguments, output, "undeploy",
+      [](const DesiredService& service, const Asked&) {
+        DesiredService next = service;
+        next.action = DesiredAction::kUninstall;
+        return next;
+      },
+      [](const DesiredService& next) { return undeploy_line(next, false); });
 }
 
 int run_lock(const Arguments& arguments, Output& output) {

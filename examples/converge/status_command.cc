@@ -12,6 +12,7 @@
 #include "convergence/codec.h"
 #include "convergence/error.h"
 #include "convergence/slices.h"
+#include "environment_command.h"
 #include "fleet_words.h"
 #include "plan_command.h"
 
@@ -20,6 +21,14 @@ namespace cli {
 using namespace convergence;  // NOLINT: a program's own source
 
 namespace {
+
+// Environment Manager's word for how a deployment stands, where its keys are looked at.
+std::string told_phase(const FleetsSeen& seen, const ServiceStatus& status) {
+  for (const PastDeployment& one : seen.deployments) {
+    if (one.role == status.role && one.deployment == status.deployment) return one.overall;
+  }
+  return "";
+}
 
 // The services that the words name, all without any; each with how it stands.
 absl::StatusOr<std::vector<ServiceStatus>> statuses(const FleetsSeen& seen, const std::vector<std::string>& words) {
@@ -33,6 +42,7 @@ absl::StatusOr<std::vector<ServiceStatus>> statuses(const FleetsSeen& seen, cons
     if (!named) continue;
     absl::StatusOr<ServiceStatus> status = status_of(service, seen.catalog, reports_of(seen, service));
     if (!status.ok()) return status.status();
+    if (std::string phase = told_phase(seen, *status); !phase.empty()) status->phase = std::move(phase);
     out.push_back(*std::move(status));
   }
   for (const std::string& word : words) {
@@ -41,10 +51,15 @@ absl::StatusOr<std::vector<ServiceStatus>> statuses(const FleetsSeen& seen, cons
   return out;
 }
 
-absl::StatusOr<FleetsSeen> look(const Arguments& arguments) {
+absl::StatusOr<FleetsSeen> look(const Arguments& arguments, DeploymentScope scope) {
+  const absl::StatusOr<std::string> environment = environment_of(arguments);
+  if (!environment.ok()) return environment.status();
   absl::StatusOr<Session> session = connect(arguments);
   if (!session.ok()) return session.status();
-  return fleets_of(*session);
+  if (environment->empty()) return fleets_of(*session);
+  absl::StatusOr<EnvironmentSeen> seen = environment_seen(*session, *environment, scope);
+  if (!seen.ok()) return seen.status();
+  return std::move(seen->fleets);
 }
 
 SliceTraffic traffic_of(const ServiceStatus& status, const FleetsSeen& seen) {
@@ -65,10 +80,27 @@ Json json_of(const UnexpectedInstance& instance) {
       .set("version", instance.version);
 }
 
-bool speaks_of(const std::vector<std::string>& words, const PastDeployment& one) {
+// "shop", "web/shop", "web/shop/blue"; and the id, with its role or without.
+bool is_word_for(std::string word, const PastDeployment& one, const std::string& environment) {
+  if (word.starts_with(one.role + "/")) word = word.substr(one.role.size() + 1);
+  if (word == one.service_id) return true;
+  std::ranges::replace(word, '/', '-');
+  const std::string id = environment.empty() ? word : fmt::format("{}-{}", environment, word);
+  return one.service_id == id || one.service_id == id + "-blue" || one.service_id == id + "-green";
+}
+
+bool speaks_of(const std::vector<std::string>& words, const PastDeployment& one, const Arguments& arguments) {
   return words.empty() || std::ranges::any_of(words, [&](const std::string& word) {
-           return word == one.service_id || word == fmt::format("{}/{}", one.role, one.service_id);
+           return is_word_for(word, one, arguments.get("environment"));
          });
+}
+
+// The report of a node, by its name or by that of its instance.
+const NodeReport* report_of(const PastDeployment& one, const std::string& node) {
+  for (const auto& [name, report] : one.reports) {
+    if (name == node || report.node == node) return &report;
+  }
+  return nullptr;
 }
 
 std::string tally(const PastDeployment& one) {
@@ -83,7 +115,7 @@ std::string tally(const PastDeployment& one) {
 }  // namespace
 
 int run_status(const Arguments& arguments, Output& output) {
-  const absl::StatusOr<FleetsSeen> seen = look(arguments);
+  const absl::StatusOr<FleetsSeen> seen = look(arguments, DeploymentScope::kWanted);
   if (!seen.ok()) return output.fail(seen.status());
   absl::StatusOr<std::vector<ServiceStatus>> all = statuses(*seen, arguments.words);
   if (!all.ok()) return output.fail(all.status());
@@ -116,14 +148,16 @@ int run_status(const Arguments& arguments, Output& output) {
 }
 
 int run_diff(const Arguments& arguments, Output& output) {
-  const absl::StatusOr<FleetsSeen> seen = look(arguments);
+  const absl::StatusOr<FleetsSeen> seen = look(arguments, DeploymentScope::kWanted);
   if (!seen.ok()) return output.fail(seen.status());
   absl::StatusOr<std::vector<ServiceStatus>> all = statuses(*seen, arguments.words);
   if (!all.ok()) return output.fail(all.status());
   // What is not named here may be wanted there: instances are unexpected only where all is looked at.
   std::vector<UnexpectedInstance> unexpected;
   if (arguments.words.empty() && seen->broken.empty()) {
-    auto found = unexpected_instances(seen->services, seen->catalog, prefix_of(arguments));
+    const std::string environment = arguments.get("environment");
+    auto found = environment.empty() ? unexpected_instances(seen->services, seen->catalog, prefix_of(arguments))
+                                     : unexpected_in_environment(seen->services, seen->catalog, environment);
     if (!found.ok()) return output.fail(found.status());
     unexpected = *std::move(found);
   }
@@ -170,15 +204,15 @@ int run_logs(const Arguments& arguments, Output& output) {
   }
   const std::string node = arguments.words.front();
   const std::vector<std::string> services(arguments.words.begin() + 1, arguments.words.end());
-  const absl::StatusOr<FleetsSeen> seen = look(arguments);
+  const absl::StatusOr<FleetsSeen> seen = look(arguments, DeploymentScope::kAll);
   if (!seen.ok()) return output.fail(seen.status());
   Json::Array documents;
   std::map<std::string, bool> told;  // of each service its latest deployment, unless all are asked for
   for (const PastDeployment& one : seen->deployments) {
-    auto found = one.reports.find(node);
-    if (found == one.reports.end() || !speaks_of(services, one)) continue;
+    const NodeReport* found = report_of(one, node);
+    if (!found || !speaks_of(services, one, arguments)) continue;
     if (std::exchange(told[one.role + "/" + one.service_id], true) && !arguments.has("all")) continue;
-    const NodeReport& report = found->second;
+    const NodeReport& report = *found;
     documents.push_back(
         Json().set("service_id", one.service_id).set("deployment", one.deployment).set("report", to_json(report)));
     output.say(fmt::format("{} {} ({}) since {}: {}{}{}", one.service_id, report.version, one.deployment,
@@ -197,21 +231,26 @@ int run_logs(const Arguments& arguments, Output& output) {
 }
 
 int run_history(const Arguments& arguments, Output& output) {
-  const absl::StatusOr<FleetsSeen> seen = look(arguments);
+  const absl::StatusOr<FleetsSeen> seen = look(arguments, DeploymentScope::kAll);
   if (!seen.ok()) return output.fail(seen.status());
   const absl::StatusOr<std::optional<long>> most = integer_flag(arguments, "most", 1, 100000);
   if (!most.ok()) return output.fail(most.status(), kBadInput);
   Json::Array documents;
   for (const PastDeployment& one : seen->deployments) {
-    if (!speaks_of(arguments.words, one)) continue;
+    if (!speaks_of(arguments.words, one, arguments)) continue;
     if (documents.size() == static_cast<std::size_t>(most->value_or(20))) break;
     documents.push_back(to_json(one));
+    // Their ids say nothing of the version; ours are made of it.
+    const bool theirs = arguments.has("environment") && one.record;
+    const std::string name = theirs ? fmt::format("{} ({})", one.record->version, one.deployment) : one.deployment;
     std::string text =
-        fmt::format("{}  {}/{} {}: {}", time_text(began(one)), one.role, one.service_id, one.deployment, tally(one));
-    if (one.record) {
-      text += ", asked for by " + describe(one.record->asked);
-    }
+        fmt::format("{}  {}/{} {}: {}", time_text(began(one)), one.role, one.service_id, name, tally(one));
+    if (!one.overall.empty()) text += ", " + one.overall;
+    if (one.record) text += ", asked for by " + describe(one.record->asked);
     output.say(text);
+    if (one.record && arguments.has("log")) {
+      for (const std::string& line : one.record->log) output.say("  " + line);
+    }
     for (const auto& [node, report] : one.reports) {
       if (report.status == NodeStatus::kFailed) output.say(fmt::format("  {} failed: {}", node, report.reason));
     }

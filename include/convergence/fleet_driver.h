@@ -25,7 +25,7 @@ struct FleetsSeen {
   std::vector<absl::Status> broken{};  // documents that could not be read
 };
 
-// The reports of the release that the service wants now.
+// The reports of the release that the service wants now, by node.
 std::map<std::string, NodeReport> reports_of(const FleetsSeen& seen, const DesiredService& service);
 
 // What is wanted, what is there and what agents have told, below `prefix`. The reads are not one snapshot.
@@ -40,6 +40,10 @@ struct DesiredChange {
 // One transaction: all or nothing. Kind "conflict" where somebody was faster: read and decide again; of a change with a
 // record kind "refused" where deployments of its role are locked.
 void write_change(ConsulClient& client, std::string_view prefix, const DesiredChange& change, ConsulClient::Done done);
+
+// Adds to the log of the record at the key, by compare-and-set; nothing where there is none (any more).
+void add_log_lines(ConsulClient& client, const std::string& record_key, const std::vector<std::string>& lines,
+                   ConsulClient::Done done);
 
 // A lock that is there is replaced.
 void put_lock(ConsulClient& client, std::string_view prefix, const DeployLock& lock, ConsulClient::Done done);

@@ -65,15 +65,21 @@ struct DeploymentRecord {
   std::string version{};
   std::uint64_t generation = 0;
   Asked asked{};
+  std::vector<std::string> log{};  // what was told while it went on, by those who waited for its end
   friend bool operator==(const DeploymentRecord&, const DeploymentRecord&) = default;
 };
+
+// The record with more lines, of which the latest are kept: lines that are long are cut, and all have room in a key.
+inline constexpr std::size_t kMostLogLines = 500;
+DeploymentRecord with_lines(const DeploymentRecord& record, const std::vector<std::string>& lines);
 
 struct PastDeployment {
   std::string role{};
   std::string service_id{};
   std::string deployment{};
   std::optional<DeploymentRecord> record{};
-  std::map<std::string, NodeReport> reports{};  // by node: .../nodes/<node>
+  std::map<std::string, NodeReport> reports{};  // by node: .../nodes/<node>; of Environment Manager's, by instance
+  std::string overall{};                        // Environment Manager's K4, in its words; empty: nobody keeps it
   friend bool operator==(const PastDeployment&, const PastDeployment&) = default;
 };
 // <prefix>/deployments/<role>/<service id>/<deployment>/, with the slash.

@@ -19,6 +19,10 @@ namespace convergence {
 enum class NodeStatus { kInProgress, kSuccess, kFailed };
 std::string_view to_string(NodeStatus status);  // as the document has it: "In Progress", ...
 
+// How a deployment stands on all of its nodes: the raw text at deployments/<deployment>/overall_status.
+enum class OverallStatus { kInProgress, kSuccess, kFailed, kCancelled };
+std::string_view to_string(OverallStatus status);  // as the text has it
+
 struct NodeReport {
   std::string cause = "Deployment";
   Time start{};               // whole microseconds
@@ -30,6 +34,7 @@ struct NodeReport {
 
   // ---- ours
   std::string service{};  // its id
+  std::string node{};     // its name in Consul, where the report stands under another one
   std::string version{};
   std::string stage{};                  // the one under way
   std::int32_t percent = 0;             // of the stage

@@ -53,6 +53,7 @@ absl::Status decode(const Json& json, const Place& place, DeploymentRecord& out)
       .optional("by", out.asked.by)
       .optional("reason", out.asked.reason)
       .optional("at", out.asked.at)
+      .optional("log", out.log)
       .finish();
 }
 
@@ -79,7 +80,23 @@ absl::StatusOr<DeployLock> from_json(const Json& json, std::string_view document
 Json to_json(const DeploymentRecord& record) {
   codec::ObjectWriter writer;
   writer.put("schema", CVG_SCHEMA_CURRENT).put("version", record.version).put_if("generation", record.generation);
-  return codec::with_asked(std::move(writer), record.asked);
+  Json json = codec::with_asked(std::move(writer), record.asked);
+  if (!record.log.empty()) json.set("log", codec::encode(record.log));
+  return json;
+}
+
+DeploymentRecord with_lines(const DeploymentRecord& record, const std::vector<std::string>& lines) {
+  constexpr std::size_t kMostBytes = 400;
+  DeploymentRecord out = record;
+  for (const std::string& line : lines) {
+    std::size_t end = std::min(line.size(), kMostBytes);
+    while (end > 0 && end < line.size() && (line[end] & 0xC0) == 0x80) --end;  // not within a character
+    out.log.push_back(line.substr(0, end));
+  }
+  if (out.log.size() > kMostLogLines) {
+    out.log.erase(out.log.begin(), out.log.end() - static_cast<std::ptrdiff_t>(kMostLogLines));
+  }
+  return out;
 }
 
 Json to_json(const DeployLock& lock) {
@@ -120,6 +137,7 @@ Json to_json(const ServiceStatus& status) {
 Json to_json(const PastDeployment& deployment) {
   codec::ObjectWriter writer;
   writer.put("role", deployment.role).put("service_id", deployment.service_id).put("deployment", deployment.deployment);
+  writer.put_if("overall_status", deployment.overall);
   if (deployment.record) writer.put("record", to_json(*deployment.record));
   Json reports;
   for (const auto& [node, report] : deployment.reports) reports.set(node, to_json(report));
@@ -180,7 +198,7 @@ std::string locked_for(const std::vector<DeployLock>& locks, std::string_view ro
 
 Time began(const PastDeployment& deployment) {
   std::optional<Time> first;
-  if (deployment.record) first = deployment.record->asked.at;
+  if (deployment.record && deployment.record->asked.at != Time{}) first = deployment.record->asked.at;
   for (const auto& [node, report] : deployment.reports) {
     if (!first || report.start < *first) first = report.start;
   }

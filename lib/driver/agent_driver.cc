@@ -340,7 +340,7 @@ void AgentDriver::Impl::write_report(const std::string& key) {
   }
   const ReportNode said = *std::exchange(pending.next, std::nullopt);
   pending.busy = true;
-  put_report(client, key, said, hands.log_tail(said.service_id, said.deployment), executor.now(),
+  put_report(client, source, options.instance, said, hands.log_tail(said.service_id, said.deployment),
              [self = shared_from_this(), key, said](const absl::Status& status) {
                if (self->gone) return;
                Pending& written = self->reports[key];

@@ -13,6 +13,7 @@
 #include "convergence/operate.h"
 #include "lib/base/fnv.h"
 #include "lib/driver/gather.h"
+#include "lib/driver/kv_trees.h"
 #include "lib/driver/state_document.h"
 
 namespace convergence {
@@ -133,42 +134,12 @@ class EnvironmentWatch final : public PrefixWatch {
   // One request for 64 of the keys that the records need.
   void read_versions() {
     const std::uint64_t round = ++round_;
-    auto kv = std::make_shared<std::map<std::string, KvPair>>(records_);
-    auto gather = std::make_shared<Gather>();
-    const std::vector<std::string> keys = environment_keys(records_, role());
-    for (std::size_t from = 0; from < keys.size(); from += kMaxTxnOperations) {
-      std::vector<TxnOperation> operations;
-      for (std::size_t i = from; i < std::min(keys.size(), from + kMaxTxnOperations); ++i) {
-        Json get;
-        // Unlike "get", it does not fail where there is no such key.
-        get.set("Verb", "get-tree").set("Key", keys[i]);
-        Json operation;
-        operation.set("KV", std::move(get));
-        operations.push_back({std::move(operation)});
-      }
-      gather->add([this, operations, kv](Gather::Done done) {
-        client_.txn(operations, {}, [kv, done = std::move(done)](const absl::StatusOr<TxnResult>& result) {
-          if (!result.ok()) return done(result.status());
-          done(add(*result, *kv));
-        });
-      });
-    }
-    std::weak_ptr<int> alive = alive_;
-    gather->run([this, alive, round, kv, gather](const absl::Status& status) {
-      if (alive.expired() || round != round_ || !on_change_) return;
-      tell(status, *kv);
-    });
-  }
-
-  static absl::Status add(const TxnResult& result, std::map<std::string, KvPair>& kv) {
-    for (const Json& row : result.results) {
-      const Json* json = row.find("KV");
-      if (!json) continue;
-      absl::StatusOr<KvPair> pair = from_json<KvPair>(*json, "the transaction's answer");
-      if (!pair.ok()) return pair.status();
-      kv[pair->key] = *std::move(pair);
-    }
-    return absl::OkStatus();
+    auto kv = std::make_shared<KvByKey>(records_);
+    read_trees(client_, environment_keys(records_, role()), kv,
+               [this, alive = std::weak_ptr<int>(alive_), round, kv](const absl::Status& status) {
+                 if (alive.expired() || round != round_ || !on_change_) return;
+                 tell(status, *kv);
+               });
   }
 
   void tell(const absl::Status& status, const std::map<std::string, KvPair>& kv) {
@@ -399,8 +370,8 @@ std::string report_key(const DesiredSource& source, const std::string& instance,
                      source.node.name);
 }
 
-void put_report(ConsulClient& client, const std::string& key, const ReportNode& said, std::vector<std::string> log_tail,
-                Time now, ConsulClient::Done done) {
+void put_report(ConsulClient& client, const DesiredSource& source, const std::string& instance, const ReportNode& said,
+                std::vector<std::string> log_tail, ConsulClient::Done done) {
   NodeReport report;
   report.start = whole_microseconds(said.started);
   if (said.finished) report.end = whole_microseconds(said.ended);
@@ -416,9 +387,10 @@ void put_report(ConsulClient& client, const std::string& key, const ReportNode& 
   if (!said.finished) report.stage = std::string(to_string(said.stage));
   report.reason = said.why;
   report.log_tail = std::move(log_tail);
-  report.updated = whole_microseconds(now);
+  report.updated = whole_microseconds(client.executor().now());
+  if (!source.environment.empty() && instance != source.node.name) report.node = source.node.name;
   ConsulClient::KvPut put;
-  put.key = key;
+  put.key = report_key(source, instance, said);
   put.value = to_text(to_json(report));
   client.kv_put(put, {}, [done = std::move(done)](const absl::StatusOr<bool>& written) { done(written.status()); });
 }

@@ -63,8 +63,8 @@ class LockWatch {
 Time whole_microseconds(Time time);
 // Where a node's report stands: named by its instance where Environment Manager looks, by its node in our own layout.
 std::string report_key(const DesiredSource& source, const std::string& instance, const ReportNode& said);
-void put_report(ConsulClient& client, const std::string& key, const ReportNode& said, std::vector<std::string> log_tail,
-                Time now, ConsulClient::Done done);
+void put_report(ConsulClient& client, const DesiredSource& source, const std::string& instance, const ReportNode& said,
+                std::vector<std::string> log_tail, ConsulClient::Done done);
 
 }  // namespace convergence
 

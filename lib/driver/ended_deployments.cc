@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "convergence/codec.h"
+#include "convergence/environment_driver.h"
 #include "convergence/report.h"
 #include "lib/driver/state_document.h"
 
@@ -16,6 +17,8 @@ namespace {
 constexpr Duration kAmendAgain = std::chrono::seconds(2);  // after Consul did not take it
 constexpr Duration kFirstShipAgain = std::chrono::seconds(10);
 constexpr Duration kLongestShipAgain = std::chrono::minutes(10);
+constexpr Duration kFirstSettleAgain = std::chrono::seconds(5);
+constexpr int kLooks = 12;  // doubled each time, ten minutes at most: an hour, as long as Environment Manager waits
 
 using Amendment = std::function<bool(NodeReport&)>;  // false: nothing is to be changed
 
@@ -46,6 +49,7 @@ struct EndedDeployments::Impl : std::enable_shared_from_this<Impl> {
 
   void ship(EndedLog log, Duration pause);
   void told(const EndedLog& log, const std::string& place);
+  void settle(const std::string& deployment, int look, Duration pause);
   void amend(const std::string& key, Amendment amendment, std::function<void()> done);
   void later(Duration pause, std::function<void()> task);
 
@@ -93,6 +97,19 @@ void EndedDeployments::Impl::told(const EndedLog& log, const std::string& place)
         return !known;
       },
       [this, log] { hands.log_told(log); });
+}
+
+// The node that ends last sees that all have; the looks after that are for nodes that are lost meanwhile.
+void EndedDeployments::Impl::settle(const std::string& deployment, int look, Duration pause) {
+  settle_overall_status(client, {source.environment, source.role}, deployment,
+                        [weak = weak_from_this(), deployment, look, pause](const absl::StatusOr<std::string>& status) {
+                          auto self = weak.lock();
+                          if (!self || self->gone || look == kLooks) return;
+                          if (status.ok() && *status != to_string(OverallStatus::kInProgress)) return;
+                          self->later(pause, [self = self.get(), deployment, look, pause] {
+                            self->settle(deployment, look + 1, std::min(2 * pause, kLongestShipAgain));
+                          });
+                        });
 }
 
 void EndedDeployments::Impl::amend(const std::string& key, Amendment amendment, std::function<void()> done) {
@@ -156,6 +173,7 @@ void EndedDeployments::ended(const std::string& service_id, const std::string& d
   log.deployment = deployment;
   log.ended = outcome.at;
   impl_->ship(log, kFirstShipAgain);
+  if (!impl_->source.environment.empty()) impl_->settle(deployment, 1, kFirstSettleAgain);
 }
 
 }  // namespace convergence

@@ -11,7 +11,8 @@
 namespace convergence {
 
 // What is left to do about deployments that have ended on the node, behind everything else: their logs are shipped, and
-// reports in KV say where these lie. It changes nothing of how they ended, and is tried again until it is done. Runs on
+// reports in KV say where these lie; of Environment Manager's the overall status is kept up. It changes nothing of how
+// they ended on the node, and is tried again until it is done. Runs on
 // the client's executor; its end drops what is left, for the next process to take up.
 class EndedDeployments {
  public:

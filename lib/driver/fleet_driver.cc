@@ -12,17 +12,11 @@
 #include "convergence/driver.h"
 #include "convergence/error.h"
 #include "lib/driver/gather.h"
+#include "lib/driver/locks.h"
+#include "lib/driver/state_document.h"
 
 namespace convergence {
 namespace {
-
-std::string lock_key(std::string_view prefix, std::string_view scope) {
-  return fmt::format("{}/locks/{}", prefix, scope);
-}
-
-TxnOperation kv_operation(std::string_view verb, std::string_view key) {
-  return {Json().set("KV", Json().set("Verb", verb).set("Key", key))};
-}
 
 TxnOperation kv_write(std::string_view verb, const KvPair& pair, std::uint64_t index) {
   return {Json().set(
@@ -31,21 +25,40 @@ TxnOperation kv_write(std::string_view verb, const KvPair& pair, std::uint64_t i
 
 // What a change that was refused ran into, by the operation that failed.
 absl::Status lost(const DesiredService& service, const std::vector<std::string>& locks, std::size_t operation) {
-  if (operation < locks.size()) {
-    return make_error(ErrorKind::kRefused, fmt::format("{}: deployments are locked ({}); see converge lock",
-                                                       service.name, locks[operation]));
-  }
+  if (operation < locks.size()) return held_by_lock(service.name, locks[operation]);
   return make_error(ErrorKind::kConflict,
                     fmt::format("{}: its document has changed meanwhile; look again", service.name));
 }
 
 }  // namespace
 
+std::string lock_key(std::string_view prefix, std::string_view scope) {
+  return fmt::format("{}/locks/{}", prefix, scope);
+}
+
+std::vector<std::string> locks_of_role(std::string_view role) { return {"all", fmt::format("roles/{}", role)}; }
+
+std::vector<TxnOperation> no_locks(const std::vector<std::string>& scopes, std::string_view prefix) {
+  std::vector<TxnOperation> out;
+  for (const std::string& scope : scopes) {
+    out.push_back({Json().set("KV", Json().set("Verb", "check-not-exists").set("Key", lock_key(prefix, scope)))});
+  }
+  return out;
+}
+
+absl::Status held_by_lock(std::string_view what, std::string_view scope) {
+  return make_error(ErrorKind::kRefused,
+                    fmt::format("{}: deployments are locked ({}); see converge lock", what, scope));
+}
+
 std::map<std::string, NodeReport> reports_of(const FleetsSeen& seen, const DesiredService& service) {
   const std::string id = service_id(service);
   const std::string key = deployment_key(service);
   for (const PastDeployment& one : seen.deployments) {
-    if (one.role == service.placement.role && one.service_id == id && one.deployment == key) return one.reports;
+    if (one.role != service.placement.role || one.service_id != id || one.deployment != key) continue;
+    std::map<std::string, NodeReport> by_node;
+    for (const auto& [name, report] : one.reports) by_node[report.node.empty() ? name : report.node] = report;
+    return by_node;
   }
   return {};
 }
@@ -92,13 +105,9 @@ void read_fleets(ConsulClient& client, std::string_view prefix, const ReadOption
 }
 
 void write_change(ConsulClient& client, std::string_view prefix, const DesiredChange& change, ConsulClient::Done done) {
-  std::vector<TxnOperation> operations;
   std::vector<std::string> locks;
-  if (change.record) {
-    locks = {"all", "roles/" + change.service.placement.role};
-    for (const std::string& scope : locks)
-      operations.push_back(kv_operation("check-not-exists", lock_key(prefix, scope)));
-  }
+  if (change.record) locks = locks_of_role(change.service.placement.role);
+  std::vector<TxnOperation> operations = no_locks(locks, prefix);
   DesiredState one;
   one.services = {change.service};
   const std::vector<KvPair> pairs = desired_to_kv(one, prefix);
@@ -115,6 +124,25 @@ void write_change(ConsulClient& client, std::string_view prefix, const DesiredCh
                if (result->failures.empty()) return done(absl::OkStatus());
                done(lost(service, locks, result->failures.front().operation));
              });
+}
+
+void add_log_lines(ConsulClient& client, const std::string& record_key, const std::vector<std::string>& lines,
+                   ConsulClient::Done done) {
+  client.kv_get(record_key, latest(), [&client, lines, done = std::move(done)](const auto& pair) {
+    if (!pair.ok()) return done(pair.status());
+    if (!pair->value) return done(absl::OkStatus());
+    const absl::StatusOr<DeploymentRecord> record = parse<DeploymentRecord>(pair->value->value, pair->value->key);
+    if (!record.ok()) return done(record.status());
+    ConsulClient::KvPut put;
+    put.key = pair->value->key;
+    put.value = to_text(to_json(with_lines(*record, lines)));
+    put.cas = pair->value->modify_index;
+    client.kv_put(put, {}, [key = put.key, done](const absl::StatusOr<bool>& written) {
+      if (!written.ok()) return done(written.status());
+      done(*written ? absl::OkStatus()
+                    : make_error(ErrorKind::kConflict, fmt::format("{}: has changed meanwhile; look again", key)));
+    });
+  });
 }
 
 void put_lock(ConsulClient& client, std::string_view prefix, const DeployLock& lock, ConsulClient::Done done) {

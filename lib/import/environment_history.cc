@@ -1,8 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
@@ -14,6 +12,7 @@
 #include "convergence/codec.h"
 #include "convergence/collect.h"
 #include "convergence/error.h"
+#include "convergence/operate.h"
 #include "convergence/report.h"
 #include "lib/base/pieces.h"
 #include "lib/import/environment.h"
@@ -24,20 +23,6 @@ namespace {
 
 constexpr std::string_view kDeployments = "deployments/";
 constexpr std::string_view kServicesOfRole = "/services/";
-
-// When a UUID of version 1 was made (RFC 4122: 100 ns since 1582-10-15).
-std::optional<Time> time_in_uuid(std::string_view id) {
-  if (id.size() != 36 || id[8] != '-' || id[13] != '-' || id[18] != '-' || id[23] != '-' || id[14] != '1') return {};
-  const std::string hex = fmt::format("{}{}{}", id.substr(15, 3), id.substr(9, 4), id.substr(0, 8));
-  std::uint64_t ticks = 0;
-  const auto [end, error] = std::from_chars(hex.data(), hex.data() + hex.size(), ticks, 16);
-  constexpr std::uint64_t kUnixEpoch = 0x01B21DD213814000;
-  if (error != std::errc() || end != hex.data() + hex.size() || ticks < kUnixEpoch) return {};
-  const std::uint64_t since = ticks - kUnixEpoch;
-  constexpr std::uint64_t kMost = 92'000'000'000'000'000;  // what Time can say, in the year 2261
-  if (since > kMost) return {};
-  return Time(std::chrono::nanoseconds(static_cast<std::int64_t>(since) * 100));
-}
 
 void take_pointer(const KvPair& pair, std::string_view roles, EnvironmentHistory& out) {
   const std::string_view rest = std::string_view(pair.key).substr(roles.size());
@@ -77,22 +62,15 @@ void take_version(const KvPair& pair, std::string_view services, Versions& out) 
 struct Found {
   StoredDeployment stored{};
   std::optional<std::string> environment{};
-  std::vector<SeenKey> last{};  // K4 and K5
+  std::vector<SeenKey> last{};  // K4, K5 and our record
 };
-
-std::optional<std::string> text_of(const Json& json, std::string_view member) {
-  const Json* value = json.find(member);
-  const std::string* text = value ? value->as_string() : nullptr;
-  return text ? std::optional<std::string>(*text) : std::nullopt;
-}
 
 void take_service(const KvPair& pair, Found& found) {
   found.last.push_back({pair.key, pair.modify_index});
-  const absl::StatusOr<Json> json = parse_json(pair.value, pair.key);
-  if (!json.ok() || !json->is_object()) return;
-  found.environment = text_of(*json, "Environment");
-  found.stored.service = text_of(*json, "Name").value_or("");
-  found.stored.version = text_of(*json, "Version").value_or("");
+  Begun begun = read_begun(pair);
+  found.environment = std::move(begun.environment);
+  found.stored.service = std::move(begun.service);
+  found.stored.version = std::move(begun.version);
 }
 
 void take_report(const KvPair& pair, Found& found) {
@@ -103,17 +81,24 @@ void take_report(const KvPair& pair, Found& found) {
   found.stored.under_way |= !report->end;
 }
 
+void take_record(const KvPair& pair, Found& found) {
+  const absl::StatusOr<DeploymentRecord> record = parse<DeploymentRecord>(pair.value, pair.key);
+  if (!record.ok() || record->asked.at == Time{}) return;
+  found.stored.last_sign = std::max(found.stored.last_sign.value_or(Time{}), record->asked.at);
+}
+
 void take_deployment(const KvPair& pair, std::map<std::string, Found>& out) {
   const auto pieces = pieces_of(std::string_view(pair.key).substr(kDeployments.size()));
   const bool report = pieces.size() == 3 && pieces[1] == "nodes" && !pieces[2].empty();
   const bool service = pieces.size() == 2 && pieces[1] == "service";
-  const bool status = pieces.size() == 2 && pieces[1] == "overall_status";
-  if (!piece_problem(pieces[0]).empty() || !(report || service || status)) return;
+  const bool beside = pieces.size() == 2 && (pieces[1] == "overall_status" || pieces[1] == "record");
+  if (!piece_problem(pieces[0]).empty() || !(report || service || beside)) return;
   Found& found = out[std::string(pieces[0])];
   found.stored.deployment = pieces[0];
   if (report) take_report(pair, found);
-  if (status) found.last.push_back({pair.key, pair.modify_index});
+  if (beside) found.last.push_back({pair.key, pair.modify_index});
   if (service) take_service(pair, found);
+  if (beside && pieces[1] == "record") take_record(pair, found);
 }
 
 }  // namespace
@@ -143,7 +128,7 @@ absl::StatusOr<EnvironmentHistory> environment_history(const std::vector<KvPair>
     if (const auto made = environment::time_in_uuid(id)) {
       stored.last_sign = std::max(stored.last_sign.value_or(*made), *made);
     }
-    std::ranges::sort(found.last, {}, &SeenKey::key);  // overall_status, then service
+    std::ranges::sort(found.last, {}, &SeenKey::key);  // overall_status, record, service
     stored.keys.insert(stored.keys.end(), found.last.begin(), found.last.end());
     out.deployments.push_back(std::move(stored));
   }

@@ -14,6 +14,7 @@
 #include "convergence/codec.h"
 #include "convergence/environment_manager.h"
 #include "convergence/error.h"
+#include "lib/base/ascii.h"
 #include "lib/base/status_macros.h"
 #include "lib/codec/object_reader.h"
 #include "lib/codec/place.h"
@@ -358,15 +359,16 @@ class Reader {
     return nullptr;
   }
 
-  // "a-b" in no slice and "a" in a slice "b" would be one to Consul (W-A23). Which of them runs is not known, so none
-  // is touched.
+  // "a-b" in no slice and "a" in a slice "b" would be one to Consul (W-A23), and so are ids that differ in case alone:
+  // its catalog keeps one of them, its agents both (W-S17). Which of them runs is not known, so none is touched.
   void break_equal_ids() {
     std::map<std::string, std::vector<std::size_t>> by_id;
-    for (std::size_t i = 0; i < keys_.size(); ++i) by_id[out_.services[i].id].push_back(i);
+    for (std::size_t i = 0; i < keys_.size(); ++i) by_id[ascii_lower(out_.services[i].id)].push_back(i);
     std::set<std::size_t> gone;
-    for (const auto& [id, places] : by_id) {
+    for (const auto& [same, places] : by_id) {
       if (places.size() < 2) continue;
       for (const std::size_t i : places) {
+        const std::string& id = out_.services[i].id;
         const std::string& other = keys_[i == places[0] ? places[1] : places[0]];
         add_broken(keys_[i], id,
                    codec::decode_error(keys_[i], "", 0,

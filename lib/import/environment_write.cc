@@ -21,20 +21,12 @@ namespace convergence {
 namespace environment {
 namespace {
 
-using Kv = std::map<std::string, KvPair>;
 using codec::ObjectWriter;
 
 constexpr std::string_view kS3 = "s3://";
 
 std::string record_key(const EnvironmentRole& role, std::string_view service, Slice slice) {
   return fmt::format("{}{}/{}", role_prefix(role), service, to_string(slice));
-}
-
-std::string service_key(std::string_view deployment) { return fmt::format("deployments/{}/service", deployment); }
-
-std::string_view action_text(DesiredAction action) {
-  if (action == DesiredAction::kIgnore) return "Ignore";
-  return action == DesiredAction::kUninstall ? "Uninstall" : "Install";
 }
 
 Json operation(std::string_view verb, std::string_view key, std::uint64_t index,
@@ -49,16 +41,6 @@ Json operation(std::string_view verb, std::string_view key, std::uint64_t index,
 const KvPair* find(const Kv& kv, const std::string& key) {
   const auto found = kv.find(key);
   return found == kv.end() ? nullptr : &found->second;
-}
-
-// The value, or where it is there already only a look whether it still is; true when something is written.
-bool put(std::string_view value, const std::string& key, const Kv& kv, EnvironmentWrite& out) {
-  const KvPair* there = find(kv, key);
-  const bool is_there = there && there->value == value;
-  const std::uint64_t index = there ? there->modify_index : 0;
-  out.operations.push_back(is_there ? operation("check-index", key, index, std::nullopt)
-                                    : operation("cas", key, index, value));
-  return !is_there;
 }
 
 absl::Status invalid(const DesiredService& service, std::string_view field, std::string_view problem) {
@@ -134,6 +116,15 @@ std::vector<std::string> left_out(const DesiredService& service) {
   return out;
 }
 
+// The definition whose ports are known: of the version itself, else of the one that the record points to.
+const KvPair* definition_before(const DesiredService& service, const EnvironmentRole& role, const Kv& kv) {
+  if (const KvPair* own = find(kv, definition_key(role.environment, service.name, service.release.version))) return own;
+  const KvPair* pointer = find(kv, record_key(role, service.name, service.slice));
+  if (!pointer) return nullptr;
+  const auto record = read_record(*pointer, {service.name, service.slice});
+  return record.ok() ? find(kv, definition_key(role.environment, service.name, record->version)) : nullptr;
+}
+
 // K2. Of its ports the one of the other slice stays, for slices share the definition of a version (1.7).
 absl::StatusOr<std::string> definition_text(const DesiredService& service, const EnvironmentRole& role,
                                             const KvPair* there) {
@@ -141,9 +132,10 @@ absl::StatusOr<std::string> definition_text(const DesiredService& service, const
   if (there) {
     CVG_ASSIGN_OR_RETURN(ports, read_ports(*there));
   }
-  // In no slice theirs takes the smaller one, so both are said.
-  if (service.slice != Slice::kGreen) ports.blue = service.release.port;
-  if (service.slice != Slice::kBlue) ports.green = service.release.port;
+  // In no slice theirs takes the smaller one, so both are said unless it is the right one already.
+  const bool is_said = service.slice == Slice::kNone && std::min(ports.blue, ports.green) == service.release.port;
+  if (service.slice != Slice::kGreen && !is_said) ports.blue = service.release.port;
+  if (service.slice != Slice::kBlue && !is_said) ports.green = service.release.port;
   std::vector<std::string> tags = service.release.tags;
   std::erase_if(tags, [](const std::string& tag) {
     return std::ranges::any_of(kAgentTags, [&](std::string_view start) { return tag.starts_with(start); });
@@ -188,33 +180,6 @@ std::string record_text(const DesiredService& service) {
                      .take());
 }
 
-// The record, when it is there and still what was seen.
-absl::StatusOr<Record> seen_record(const std::string& key, const EnvironmentRecord& seen, const EnvironmentRole& role,
-                                   const Kv& kv) {
-  const KvPair* pair = find(kv, key);
-  if (!pair) {
-    return make_error(ErrorKind::kNotFound, fmt::format("{}: is not there (any more)", key),
-                      Json().set("document", key));
-  }
-  CVG_ASSIGN_OR_RETURN(const RecordName name, record_name(key, role_prefix(role)));
-  CVG_ASSIGN_OR_RETURN(Record record, read_record(*pair, name));
-  if (record.slice == seen.slice && record.deployment == seen.deployment) return record;
-  return make_error(ErrorKind::kConflict,
-                    fmt::format("{}: carries deployment \"{}\" of slice {}, not \"{}\" of {}; look again", key,
-                                record.deployment, to_string(record.slice), seen.deployment, to_string(seen.slice)),
-                    Json().set("document", key).set("deployment", record.deployment));
-}
-
-// K1, or K1' where only that is there and speaks of this slice.
-std::string pointing_key(const EnvironmentRecord& record, const EnvironmentRole& role, const Kv& kv) {
-  std::string key = record_key(role, record.service, record.slice);
-  const std::string legacy = fmt::format("{}{}", role_prefix(role), record.service);
-  const KvPair* pair = find(kv, legacy);
-  if (kv.contains(key) || !pair) return key;
-  const auto there = read_record(*pair, {record.service, {}});
-  return there.ok() && there->slice == record.slice ? legacy : key;
-}
-
 // Whether a record of any role, other than those in `gone`, points to the version, or may do so for all that is known.
 bool is_pointed_to(const Record& record, const std::string& environment, const std::vector<std::string>& gone,
                    const Kv& kv) {
@@ -233,13 +198,57 @@ bool is_pointed_to(const Record& record, const std::string& environment, const s
 }
 
 }  // namespace
+
+std::string begun_key(std::string_view deployment) { return fmt::format("deployments/{}/service", deployment); }
+
+Json delete_operation(const KvPair& pair) { return operation("delete-cas", pair.key, pair.modify_index, std::nullopt); }
+
+std::string_view action_text(DesiredAction action) {
+  if (action == DesiredAction::kIgnore) return "Ignore";
+  return action == DesiredAction::kUninstall ? "Uninstall" : "Install";
+}
+
+bool put(std::string_view value, const std::string& key, const Kv& kv, EnvironmentWrite& out) {
+  const KvPair* there = find(kv, key);
+  const bool is_there = there && there->value == value;
+  const std::uint64_t index = there ? there->modify_index : 0;
+  out.operations.push_back(is_there ? operation("check-index", key, index, std::nullopt)
+                                    : operation("cas", key, index, value));
+  return !is_there;
+}
+
+absl::StatusOr<Record> seen_record(const std::string& key, const EnvironmentRecord& seen, const EnvironmentRole& role,
+                                   const Kv& kv) {
+  const KvPair* pair = find(kv, key);
+  if (!pair) {
+    return make_error(ErrorKind::kNotFound, fmt::format("{}: is not there (any more)", key),
+                      Json().set("document", key));
+  }
+  CVG_ASSIGN_OR_RETURN(const RecordName name, record_name(key, role_prefix(role)));
+  CVG_ASSIGN_OR_RETURN(Record record, read_record(*pair, name));
+  if (record.slice == seen.slice && record.deployment == seen.deployment) return record;
+  return make_error(ErrorKind::kConflict,
+                    fmt::format("{}: carries deployment \"{}\" of slice {}, not \"{}\" of {}; look again", key,
+                                record.deployment, to_string(record.slice), seen.deployment, to_string(seen.slice)),
+                    Json().set("document", key).set("deployment", record.deployment));
+}
+
+std::string pointing_key(const EnvironmentRecord& record, const EnvironmentRole& role, const Kv& kv) {
+  std::string key = record_key(role, record.service, record.slice);
+  const std::string legacy = fmt::format("{}{}", role_prefix(role), record.service);
+  const KvPair* pair = find(kv, legacy);
+  if (kv.contains(key) || !pair) return key;
+  const auto there = read_record(*pair, {record.service, {}});
+  return there.ok() && there->slice == record.slice ? legacy : key;
+}
+
 }  // namespace environment
 
 std::vector<std::string> export_keys(const DesiredService& service, const EnvironmentRole& role) {
   const Release& release = service.release;
   return {environment::definition_key(role.environment, service.name, release.version),
           environment::installation_key(role.environment, service.name, release.version),
-          environment::service_key(release.deployment), overall_status_key(release.deployment),
+          environment::begun_key(release.deployment), overall_status_key(release.deployment),
           environment::record_key(role, service.name, service.slice)};
 }
 
@@ -250,7 +259,7 @@ absl::StatusOr<EnvironmentWrite> export_environment(const DesiredService& servic
   const std::vector<std::string> keys = export_keys(service, role);
   const Release& release = service.release;
   CVG_ASSIGN_OR_RETURN(const std::string definition,
-                       environment::definition_text(service, role, environment::find(kv, keys[0])));
+                       environment::definition_text(service, role, environment::definition_before(service, role, kv)));
   const std::string deployment = to_text(codec::ObjectWriter()
                                              .put("Name", service.name)
                                              .put("Version", release.version)
@@ -307,7 +316,7 @@ absl::StatusOr<EnvironmentWrite> remove_from_environment(const EnvironmentRecord
   for (const std::string& gone : keys) {
     const KvPair* pair = environment::find(kv, gone);
     if (!pair) continue;
-    out.operations.push_back(environment::operation("delete-cas", gone, pair->modify_index, std::nullopt));
+    out.operations.push_back(environment::delete_operation(*pair));
   }
   return out;
 }

@@ -189,6 +189,14 @@ constexpr std::array kNames<NodeStatus> = {
 };
 
 template <>
+constexpr std::array kNames<OverallStatus> = {
+    NameRow<OverallStatus>{OverallStatus::kInProgress, "In Progress"},
+    NameRow<OverallStatus>{OverallStatus::kSuccess, "Success"},
+    NameRow<OverallStatus>{OverallStatus::kFailed, "Failed"},
+    NameRow<OverallStatus>{OverallStatus::kCancelled, "Cancelled"},
+};
+
+template <>
 constexpr std::array kNames<Action> = {
     NameRow<Action>{Action::kRegisterService, "register-service"},
     NameRow<Action>{Action::kChangeService, "change-service"},
@@ -317,6 +325,7 @@ std::string_view to_string(TaskKind value) { return name_of(value); }
 std::string_view to_string(AgentVerb value) { return name_of(value); }
 std::string_view to_string(FleetPhase value) { return name_of(value); }
 std::string_view to_string(NodeStatus status) { return name_of(status); }
+std::string_view to_string(OverallStatus status) { return name_of(status); }
 std::string_view to_string(Action action) { return name_of(action); }
 std::string_view to_string(Reason reason) { return name_of(reason); }
 std::string_view to_string(CanaryPhase phase) { return name_of(phase); }

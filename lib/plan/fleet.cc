@@ -6,6 +6,7 @@
 
 #include "convergence/deployment.h"
 #include "lib/base/status_macros.h"
+#include "lib/base/tags.h"
 #include "lib/plan/placement.h"
 
 namespace convergence {
@@ -104,6 +105,14 @@ std::optional<DesiredService> revert(const DesiredService& service, std::string 
   return with(service, std::move(progress));
 }
 
+// Of Environment Manager's own agent the tag tells it.
+std::string deployment_of(const ServiceInstance& instance) {
+  const auto meta = instance.meta.find(std::string(kMetaDeployment));
+  if (meta != instance.meta.end()) return meta->second;
+  // Registered by others, or before there were deployments: there, but nothing that we know.
+  return tag_value(instance.tags, "deployment_id:").value_or("?");
+}
+
 }  // namespace
 
 bool knows_release(const DesiredService& service) { return service.progress.generation == service.generation; }
@@ -139,9 +148,7 @@ absl::StatusOr<ServiceFleet> fleet_of(const DesiredService& service, const Catal
     if (auto found = failed.find(name); found != failed.end()) node.failed = found->second;
     const InstanceState* instance = find_instance(catalog, service_name(service), {name, id});
     if (!instance) continue;
-    auto deployment = instance->instance.meta.find(std::string(kMetaDeployment));
-    // Registered by others, or before there were deployments: there, but nothing that we know.
-    node.deployment = deployment == instance->instance.meta.end() ? "?" : deployment->second;
+    node.deployment = deployment_of(instance->instance);
     node.status = worst_status(instance->checks, checks);
   }
   return fleet;

@@ -7,6 +7,7 @@
 
 #include "convergence/error.h"
 #include "lib/base/status_macros.h"
+#include "lib/base/tags.h"
 #include "lib/plan/placement.h"
 #include "lib/plan/services.h"
 
@@ -25,7 +26,10 @@ void judge(const FleetNode& node, const NodeTarget& target, NodeLine& line) {
   const bool reported = line.report && line.report->status != NodeStatus::kSuccess;
   if (!has_it && reported && line.report->status == NodeStatus::kFailed) {
     line.standing = NodeStanding::kFailed;
-    line.why = fmt::format("{}: {}", line.report->last_completed_stage, line.report->reason);
+    // Agents of ours say the stage in the reason; of others it is all that is known.
+    const NodeReport& report = *line.report;
+    const bool said = report.reason.starts_with(report.last_completed_stage);
+    line.why = said ? report.reason : fmt::format("{}: {}", report.last_completed_stage, report.reason);
   } else if (reported && line.report->status == NodeStatus::kInProgress) {
     line.standing = NodeStanding::kChanging;
     line.why = fmt::format("at {}", line.report->stage);
@@ -39,6 +43,11 @@ void judge(const FleetNode& node, const NodeTarget& target, NodeLine& line) {
     line.standing = NodeStanding::kIll;
     line.why = fmt::format("is {}", to_string(node.status));
   }
+}
+
+std::string shown_version(const ServiceInstance& instance) {
+  const std::string version = plan::version_in(instance);
+  return version.empty() ? tag_value(instance.tags, "version:").value_or("") : version;
 }
 
 NodeLine line_of(const DesiredService& service, const FleetNode& node) {
@@ -120,7 +129,7 @@ absl::StatusOr<ServiceStatus> status_of(const DesiredService& service, const Cat
   for (const FleetNode& node : fleet.nodes) {
     NodeLine& line = status.nodes.emplace_back(line_of(service, node));
     const InstanceState* there = find_instance(catalog, service_name(service), {node.name, status.service_id});
-    if (there) line.version = plan::version_in(there->instance);
+    if (there) line.version = shown_version(there->instance);
     if (auto found = reports.find(node.name); found != reports.end()) line.report = found->second;
     if (line.standing != NodeStanding::kAsWanted || service.action != DesiredAction::kInstall) continue;
     const NodeTarget target = target_on(service, node.name, node.deployment);

@@ -93,6 +93,9 @@ class Verbs(FleetCase):
             self.assertEqual([(one["deployment"], one["record"]["by"], one["nodes"][node]["Status"]) for one in history],
                              [("3.0@3", "tester", "Failed"), ("2.0@2", "tester", "Success"),
                               ("1.0@1", "tester", "Success")])
+            # F36: what was told while it went on is kept.
+            self.assertRegex("\n".join(history[0]["record"]["log"]),
+                             r"(?m)^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d web/shop 3.0: reverted, ")
             self.assertIn(f"web/shop 3.0@3: 0 of 1 nodes done, 1 failed, asked for by tester",
                           self.says("history", "-most", "1")[0])
 
@@ -127,6 +130,16 @@ class Verbs(FleetCase):
             self.assertEqual(self.says("toggle", "shop", "off"),
                              ["web/shop is switched off: agents leave it as it is already"])
             self.says("toggle", "shop", "on")
+
+            # F9, F65: off its node, then forgotten.
+            self.assertEqual(self.says("undeploy", "shop", "--dry-run"),
+                             ["would be: web/shop 1.0: is to be gone from its nodes"])
+            self.says("undeploy", "shop")
+            self.wait("gone", lambda: not self.get("/v1/catalog/service/shop"))
+            self.says("undeploy", "shop", "--forget", "--dry-run")
+            self.assertEqual(self.says("undeploy", "shop", "--forget"),
+                             ["web/shop 1.0: is not wanted any more; what runs is left as it is"])
+            self.assertEqual(self.says("status"), ["no service is wanted"])
 
     def test_what_is_on_its_way_can_be_taken_back(self):
         self.says("deploy", "web/shop", "1.0", "-file", self.document(strategy={"bake": "1h"}), "-package",

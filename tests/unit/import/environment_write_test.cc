@@ -12,11 +12,14 @@
 #include "convergence/codec.h"
 #include "convergence/environment_manager.h"
 #include "tests/support/status_check.h"
+#include "tests/unit/import/environment_operations.h"
 
 namespace convergence {
 namespace {
 
-using Pairs = std::map<std::string, KvPair>;
+using test::do_write;
+using test::operations_of;
+using test::Pairs;
 
 const EnvironmentRole kRoleWeb = {"pr1", "Web"};
 const std::string kPointer = "environments/pr1/roles/Web/services/MyService";
@@ -35,43 +38,6 @@ DesiredService my_service() {
       "server_role:Web",       "slice:none"};
   out.release.deadline = std::chrono::minutes(20);
   return out;
-}
-
-std::string operations_of(const EnvironmentWrite& write) {
-  std::string out;
-  for (const Json& operation : write.operations) {
-    const Json& kv = *operation.find("KV");
-    const Json* value = kv.find("Value");
-    out += fmt::format("{} {} {}", *kv.find("Verb")->as_string(), *kv.find("Key")->as_string(),
-                       to_text(*kv.find("Index")));
-    if (value) out += "\n  " + *base64_decode(*value->as_string());
-    out += "\n";
-  }
-  return out;
-}
-
-// What Consul would make of it; false when one comparison is lost, and nothing is done.
-bool do_write(const EnvironmentWrite& write, Pairs& kv) {
-  Pairs next = kv;
-  static std::uint64_t raft = 1000;
-  ++raft;
-  for (const Json& operation : write.operations) {
-    const Json& fields = *operation.find("KV");
-    const std::string& verb = *fields.find("Verb")->as_string();
-    const std::string& key = *fields.find("Key")->as_string();
-    const auto there = next.find(key);
-    const std::uint64_t index = there == next.end() ? 0 : there->second.modify_index;
-    if (index != fields.find("Index")->to_uint64()) return false;
-    if (verb == "cas") {
-      next[key] = {.key = key, .value = *base64_decode(*fields.find("Value")->as_string()), .modify_index = raft};
-    } else if (verb == "delete-cas") {
-      next.erase(key);
-    } else {
-      REQUIRE(verb == "check-index");
-    }
-  }
-  kv = std::move(next);
-  return true;
 }
 
 TEST_CASE("F3, F31, W-S1: the worked example of 1.7 in one transaction, its pointer last") {

@@ -211,6 +211,7 @@ std::vector<KvPair> their_pairs() {
       pair("environments/pr1/services/Shop/2/definition", "{}", 4),
       pair("deployments/d1/nodes/i-1", report(99), 5),
       pair("deployments/d1/overall_status", "Success", 6),
+      pair("deployments/d1/record", R"({"version":"1","at":1})", 10),
       pair("deployments/d1/service", subject("1"), 7),
       pair("deployments/d2/nodes/i-1", report(99), 8),
       pair("deployments/d2/service", subject("2"), 9),
@@ -235,8 +236,10 @@ TEST_CASE("W-S15, W-S6: exact keys of ended deployments and of versions that nob
   CollectUnit deployment;
   deployment.name = "d1";
   deployment.last_sign = days_ago(99);
-  deployment.keys = {
-      {"deployments/d1/nodes/i-1", 5}, {"deployments/d1/overall_status", 6}, {"deployments/d1/service", 7}};
+  deployment.keys = {{"deployments/d1/nodes/i-1", 5},
+                     {"deployments/d1/overall_status", 6},
+                     {"deployments/d1/record", 10},
+                     {"deployments/d1/service", 7}};
   CHECK(their_plan(their_pairs()) == CollectPlan{{version, deployment},
                                                  {{CollectKind::kDeployment, "d2", "a role points to it"},
                                                   {CollectKind::kVersion, "Shop 2", "a role points to it"}}});

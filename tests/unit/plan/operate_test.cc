@@ -176,6 +176,40 @@ TEST_CASE("each node of a service stands somewhere") {
   CHECK(end_of(nowhere, 2, *status) == RolloutEnd::kGood);
 }
 
+TEST_CASE("F6, F41: what Environment Manager's agent has deployed is known by its tags") {
+  DesiredService service = wanted();
+  service.generation = 0;
+  service.release.deployment = "d-2";
+  CatalogState catalog = test::catalog_of({{"n1", "web"}, {"n2", "web"}});
+  put(catalog, "n1", "x", CheckStatus::kPassing);
+  put(catalog, "n2", "x", CheckStatus::kPassing);
+  ServiceState state = *catalog.services.at("web");
+  for (InstanceState& one : state.instances) {
+    one.instance.meta.clear();
+    one.instance.tags = {"a", one.instance.node == "n1" ? "deployment_id:d-2" : "deployment_id:d-1", "version:7:1"};
+  }
+  catalog.services["web"] = std::move(state);
+  const auto status = status_of(service, catalog, {});
+  REQUIRE_OK(status);
+  CHECK(text_of(*status) ==
+        "wanted open\n"
+        "n1 as-wanted 7:1: \n"
+        "n2 behind 7:1: d-1 runs, d-2 is wanted");
+}
+
+TEST_CASE("F36: a record keeps what was told, the latest of it, and no line without end") {
+  DeploymentRecord record{"1.0", 1, {"ann", "", kNow}, {}};
+  record = with_lines(with_lines(record, {"a"}), {"b", std::string(398, 'c') + "\xC3\xBC\xC3\xBC"});
+  CHECK(record.log == std::vector<std::string>{"a", "b", std::string(398, 'c') + "\xC3\xBC"});
+  const auto back = parse<DeploymentRecord>(to_text(to_json(record)), "x");
+  REQUIRE_OK(back);
+  CHECK(*back == record);
+  record = with_lines(record, std::vector<std::string>(kMostLogLines - 1, "d"));
+  CHECK(record.log.size() == kMostLogLines);
+  CHECK(record.log[0].starts_with("ccc"));
+  CHECK(record.log[1] == "d");
+}
+
 TEST_CASE("what carries our mark and is wanted by nobody is unexpected") {
   CatalogState catalog = fleet();
   put(catalog, "gone", "0.9@1", CheckStatus::kPassing);
@@ -199,7 +233,7 @@ TEST_CASE("past deployments are read by their exact keys, the latest first") {
                                         {.key = "p/deployments/web/shop/2.0@2/nodes/n1/more", .value = text}},
                                        "p", broken);
   REQUIRE(all.size() == 3);
-  CHECK(all[0] == PastDeployment{"web", "shop", "2.0@2", std::nullopt, {{"n1", report}}});
+  CHECK(all[0] == PastDeployment{"web", "shop", "2.0@2", std::nullopt, {{"n1", report}}, ""});
   CHECK(all[1].record == DeploymentRecord{"1.0", 1, {"ann", "", Time{std::chrono::seconds(1)}}});
   CHECK(all[2].deployment == "2.0@2");
   REQUIRE(broken.size() == 1);
