@@ -159,6 +159,7 @@ std::string node_line(const NodeLine& line) {
   if (line.standing == NodeStanding::kChanging && line.report && line.report->percent > 0) {
     text += fmt::format(" ({} %)", line.report->percent);
   }
+  if (line.out_of_traffic) text += "  (in maintenance: no traffic)";
   return text;
 }
 

@@ -132,6 +132,7 @@ struct Parked {
 struct FleetLook {
   Time at = kNever;        // the next look of this node
   std::int32_t nodes = 0;  // that the last one has seen; 0: there was none
+  Time since{};            // when this node has first seen the document as it is
   friend bool operator==(const FleetLook&, const FleetLook&) = default;
 };
 

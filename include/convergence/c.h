@@ -155,11 +155,11 @@ CVG_API cvg_code cvg_services_on(cvg_slice services, cvg_slice node, cvg_buffer*
 CVG_API cvg_code cvg_target_on(cvg_slice service, cvg_slice node, cvg_slice running, cvg_buffer* out,
                                cvg_error** error) CVG_NOEXCEPT;
 /* The nodes of a service's placement; failed: {node: why} of the wanted deployment. Out: {"nodes": [{"name","lost",
- * "deployment","status","failed"}]}. */
+ * "deployment","status","failed","out_of_traffic"}]}. */
 CVG_API cvg_code cvg_fleet_of(cvg_slice service, cvg_slice catalog, cvg_slice failed, cvg_buffer* out,
                               cvg_error** error) CVG_NOEXCEPT;
-/* fleet: as cvg_fleet_of gives. Out: {"service": the document as it has to be now, or null when it is right}. Written
- * by compare-and-set on the index of the document that it was decided on. */
+/* fleet: as cvg_fleet_of gives, with "watched" while it bakes. Out: {"service": the document as it has to be now, or
+ * null when it is right}. Written by compare-and-set on the index of the document that it was decided on. */
 CVG_API cvg_code cvg_advance(cvg_slice service, cvg_slice fleet, int64_t now, cvg_buffer* out,
                              cvg_error** error) CVG_NOEXCEPT;
 /* How a service stands on its nodes; reports: {node: node report} of the wanted deployment. */

@@ -34,27 +34,31 @@ inline constexpr std::string_view kMetaSlice = "slice";
 
 // ---- a fleet -----------------------------------------------------------------------------------------------------
 
-// The check of a node that takes it out of traffic (standby.h). What runs there is deployed to as elsewhere.
+// The checks of a node that take it out of traffic on purpose: ours (standby.h) and that of Consul's own maintenance of
+// a node. What runs there is deployed to as elsewhere.
 inline constexpr std::string_view kStandbyCheck = "convergence-standby";
+inline constexpr std::string_view kNodeMaintenanceCheck = "_node_maintenance";
+bool takes_out_of_traffic(std::string_view node_check_id);
 
 // The document's progress speaks of the release that is wanted now, not of an earlier one.
 bool knows_release(const DesiredService& service);
 // A release with phases that has neither been found good nor taken back.
 bool is_under_way(const DesiredService& service);
 
-// One node of a service's placement, as the catalog and the reports of its agent show it. kStandbyCheck counts for
-// nothing here.
+// One node of a service's placement, as the catalog and the reports of its agent show it.
 struct FleetNode {
   std::string name{};
-  bool lost = false;                            // a check of the node itself is critical
+  bool lost = false;                            // a check of the node itself is critical, those on purpose apart
   std::string deployment{};                     // that its instance carries; empty: there is no instance
   CheckStatus status = CheckStatus::kCritical;  // of the instance
   std::string failed{};                         // why the wanted deployment failed here; empty: it did not
+  bool out_of_traffic = false;                  // on purpose; neither `lost` nor `status` knows of it
   friend bool operator==(const FleetNode&, const FleetNode&) = default;
 };
 
 struct ServiceFleet {
   std::vector<FleetNode> nodes{};  // by name
+  Duration watched{0};             // for how long whoever asks has seen the release in the phase that it is in
   friend bool operator==(const ServiceFleet&, const ServiceFleet&) = default;
 };
 
@@ -67,7 +71,9 @@ absl::StatusOr<ServiceFleet> fleet_of(const DesiredService& service, const Catal
 // last good release learned, a failure taken back. Any agent may write the answer, by compare-and-set on the index of
 // the document that it was decided on; a lost race is no error.
 // A fleet where nothing passes and no release is known to be good has nothing to lose: it is installed everywhere at
-// once. Lost nodes are waited for by nobody; a fleet without others stays as it is.
+// once. Lost nodes are waited for by nobody; a fleet without others stays as it is. Those out of traffic go first only
+// where there are no others, since they show little. It bakes by `fleet.watched`, since `progress.since` is by another
+// node's clock (W-S11).
 std::optional<DesiredService> advance(const DesiredService& service, const ServiceFleet& fleet, Time now);
 
 // How many nodes may take their running instance down at once: max_unavailable, less what min_healthy keeps. Those that

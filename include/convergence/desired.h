@@ -85,7 +85,7 @@ std::string_view to_string(DesiredAction action);
 // How far a release has come, moved on by compare-and-set by whichever agent sees it first.
 enum class FleetPhase {
   kFirstWave,  // the nodes of the first wave change
-  kBake,       // they have, and are watched until since + bake
+  kBake,       // they have, and are watched for as long as it bakes
   kRest,       // the others follow
   kDone,       // all pass: the release is the last good one
   kReverted,   // a node failed: the last good one goes everywhere
@@ -95,7 +95,7 @@ std::string_view to_string(FleetPhase phase);
 struct FleetProgress {
   std::uint64_t generation = 0;  // of the release it speaks of; another one: nothing is known yet
   FleetPhase phase = FleetPhase::kFirstWave;
-  Time since{};                           // when the phase began
+  Time since{};                           // when the phase began, by the clock of whoever wrote it
   std::vector<std::string> first_wave{};  // names of nodes, in order
   std::string why{};                      // of kReverted: the node and its failure
   std::int32_t nodes = 0;                 // that the fleet had then; 0: not known

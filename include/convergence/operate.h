@@ -115,6 +115,7 @@ struct NodeLine {
   std::string wanted{};                // deployment that it should run now; empty: what runs stays
   std::string why{};                   // in words
   std::optional<NodeReport> report{};  // of the wanted release
+  bool out_of_traffic = false;         // taken out of it on purpose
   friend bool operator==(const NodeLine&, const NodeLine&) = default;
 };
 

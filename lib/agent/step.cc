@@ -72,7 +72,9 @@ class Turn {
     for (const DesiredService& service : state_.services) {
       if (service_id(service) != seen.service_id) continue;
       agent::looked(state_, service, seen.fleet);
-      if (std::optional<DesiredService> next = advance(service, seen.fleet, at_)) {
+      ServiceFleet fleet = seen.fleet;
+      fleet.watched = agent::watched(state_, service);
+      if (std::optional<DesiredService> next = advance(service, fleet, at_)) {
         effects_.push_back(WriteDesired{*std::move(next)});
       }
     }
@@ -380,6 +382,7 @@ class Turn {
       memory().installed.erase(task.service_id);
       memory().outcomes.erase(task.service_id);
     }
+    if (task.kind == TaskKind::kReregister && !failed) learn_registration(task);
     if (task.kind != TaskKind::kDeploy && failed) {
       state_.parked[task.service_id] = {later(at_, state_.config.retry), task.failure};
     }
@@ -390,6 +393,17 @@ class Turn {
       effects_.push_back(what_stays(memory(), state_.services, state_.config.keep_folders));
     }
     effects_.push_back(ReadLocal{});
+  }
+
+  // What is registered now is what a way back has to register again.
+  void learn_registration(const Task& task) {
+    const auto there = memory().installed.find(task.service_id);
+    if (there == memory().installed.end()) return;
+    Release& release = there->second.release;
+    release.port = task.next.release.port;
+    release.tags = task.next.release.tags;
+    release.meta = task.next.release.meta;
+    release.checks = task.next.release.checks;
   }
 
   void remember_outcome(const Task& task, bool failed) {
@@ -480,7 +494,9 @@ class Turn {
   Time next_wake() const {
     if (state_.memory.task) {
       const Task& task = *state_.memory.task;
-      return awaits(task.stage) ? std::min(task.deadline, later(at_, state_.config.await_poll)) : task.deadline;
+      if (!awaits(task.stage)) return task.deadline;
+      const Time soon = later(at_, state_.config.await_poll);
+      return at_ < task.deadline ? std::min(task.deadline, soon) : soon;  // the last look is under way
     }
     return std::min(state_.audit_at, agent::next_of(state_));
   }

@@ -74,6 +74,11 @@ Time look_again(const AgentState& state, const DesiredService& service, const Fl
   return look_after(state, service, last) + (knows_release(service) ? Duration::zero() : state.config.fleet_poll);
 }
 
+bool in_same_phase(const DesiredService& a, const DesiredService& b) {
+  return a.progress.generation == b.progress.generation && a.progress.phase == b.progress.phase &&
+         a.progress.since == b.progress.since;
+}
+
 }  // namespace
 
 void want(AgentState& state, std::vector<DesiredService> services) {
@@ -84,9 +89,11 @@ void want(AgentState& state, std::vector<DesiredService> services) {
     const auto before =
         std::ranges::find(state.services, id, [](const DesiredService& one) { return service_id(one); });
     const auto look = state.looks.find(id);
-    const bool same = before != state.services.end() && look != state.looks.end() &&
-                      before->generation == service.generation && before->progress == service.progress;
-    looks[id] = same ? look->second : FleetLook{look_after(state, service, {}), 0};
+    const bool watched = before != state.services.end() && look != state.looks.end() &&
+                         before->generation == service.generation && in_same_phase(*before, service);
+    const bool same = watched && before->progress == service.progress;
+    const Time since = watched ? look->second.since : state.last_event_at;
+    looks[id] = same ? look->second : FleetLook{look_after(state, service, {}), 0, since};
   }
   state.services = std::move(services);
   state.looks = std::move(looks);
@@ -108,6 +115,11 @@ void looked(AgentState& state, const DesiredService& service, const ServiceFleet
   if (look == state.looks.end()) return;
   look->second.nodes = static_cast<std::int32_t>(fleet.nodes.size());
   look->second.at = look_again(state, service, look->second);
+}
+
+Duration watched(const AgentState& state, const DesiredService& service) {
+  const auto look = state.looks.find(service_id(service));
+  return look == state.looks.end() ? Duration::zero() : state.last_event_at - look->second.since;
 }
 
 void await_turn(AgentState& state, const NodeDecision& decision) {

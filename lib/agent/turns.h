@@ -36,6 +36,8 @@ void want(AgentState& state, std::vector<DesiredService> services);
 std::vector<std::string> looks_due(AgentState& state);
 // A fleet was seen.
 void looked(AgentState& state, const DesiredService& service, const ServiceFleet& fleet);
+// For how long this node has seen the release in the phase that it is in.
+Duration watched(const AgentState& state, const DesiredService& service);
 // Of a large fleet not all try at once to take down what runs: parks the service until the node's turn.
 void await_turn(AgentState& state, const NodeDecision& decision);
 // When a task that has to wait is begun again.

@@ -203,6 +203,7 @@ absl::Status decode(const Json& json, const Place& place, FleetNode& out) {
       .optional("deployment", out.deployment)
       .optional("status", out.status, decode_name<CheckStatus>)
       .optional("failed", out.failed)
+      .optional("out_of_traffic", out.out_of_traffic)
       .finish();
 }
 
@@ -319,6 +320,7 @@ Json encode(const FleetNode& node) {
       .put_if("deployment", node.deployment)
       .put("status", to_string(node.status))
       .put_if("failed", node.failed)
+      .put_if("out_of_traffic", node.out_of_traffic)
       .take();
 }
 

@@ -41,7 +41,11 @@ static absl::Status decode(const Json& json, const Place& place, Parked& out) {
 }
 
 static absl::Status decode(const Json& json, const Place& place, FleetLook& out) {
-  return ObjectReader(json, place).required("at", out.at).optional("nodes", out.nodes).finish();
+  return ObjectReader(json, place)
+      .required("at", out.at)
+      .optional("nodes", out.nodes)
+      .required("since", out.since)
+      .finish();
 }
 
 absl::Status decode(const Json& json, const Place& place, AgentState& out) {
@@ -86,7 +90,11 @@ static Json encode(const Parked& parked) {
 }
 
 static Json encode(const FleetLook& look) {
-  return ObjectWriter().put("at", encode(look.at)).put_if("nodes", std::int64_t{look.nodes}).take();
+  return ObjectWriter()
+      .put("at", encode(look.at))
+      .put_if("nodes", std::int64_t{look.nodes})
+      .put("since", encode(look.since))
+      .take();
 }
 
 static Json encode(const AgentState& state) {

@@ -15,7 +15,11 @@
 namespace convergence::codec {
 
 static absl::Status decode(const Json& json, const Place& place, ServiceFleet& out) {
-  return ObjectReader(json, place).schema(/*may_be_absent=*/true).optional("nodes", out.nodes).finish();
+  return ObjectReader(json, place)
+      .schema(/*may_be_absent=*/true)
+      .optional("nodes", out.nodes)
+      .optional("watched", out.watched)
+      .finish();
 }
 
 static absl::Status decode(const Json& json, const Place& place, NodeView& out) {
@@ -109,6 +113,7 @@ Json to_json(const ServiceFleet& fleet) {
   return codec::ObjectWriter()
       .put("schema", CVG_SCHEMA_CURRENT)
       .put("nodes", codec::encode_list(fleet.nodes, codec::encode))
+      .put_if("watched", std::int64_t{fleet.watched.count()})
       .take();
 }
 Json to_json(const NodeView& view) { return codec::encode(view); }

@@ -114,6 +114,7 @@ Json to_json(const ServiceStatus& status) {
         .put_if("version", line.version)
         .put_if("deployment", line.deployment)
         .put_if("wanted", line.wanted)
+        .put_if("out_of_traffic", line.out_of_traffic)
         .put_if("why", line.why);
     if (line.report) node.put("report", to_json(*line.report));
     nodes.push_back(node.take());

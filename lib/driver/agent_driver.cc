@@ -93,6 +93,9 @@ struct AgentDriver::Impl : std::enable_shared_from_this<AgentDriver::Impl> {
   std::optional<Executor::TimerId> timer;
   bool reading_local = false;
   bool read_local_again = false;
+  // Goes up with what may have changed the node: what was read before it is too old for what was asked for after it.
+  std::uint64_t changes = 0;
+  std::uint64_t read_local_at = 0;  // `changes` when the read was begun
   std::set<std::string> reading_fleets;
   // Reports by key: the newest that is to be written, and whether one is under way or was just written.
   struct Pending {
@@ -183,6 +186,7 @@ void AgentDriver::Impl::pump() {
 
 void AgentDriver::Impl::take(const AgentEvent& event) {
   if (options.on_event) options.on_event(event);
+  changes += std::holds_alternative<Woken>(event.body) || std::holds_alternative<FleetSeen>(event.body) ? 0 : 1;
   AgentStep step = agent_step(std::move(state), event);
   state = std::move(step.state);
   if (options.on_step) {
@@ -293,10 +297,12 @@ void AgentDriver::Impl::on(const StopWork& stop) {
 
 void AgentDriver::Impl::on(const ReadLocal&) {
   if (reading_local) {
-    read_local_again = true;  // what is read now may be older than what was asked for
+    // A look that is asked for often, and takes long, is answered all the same.
+    read_local_again |= changes != read_local_at;
     return;
   }
   reading_local = true;
+  read_local_at = changes;
   registrar->read([self = shared_from_this()](absl::StatusOr<Registrar::Local> local) {
     if (self->gone) return;
     self->reading_local = false;

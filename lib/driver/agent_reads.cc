@@ -45,7 +45,9 @@ class PrefixWatch : public DesiredWatch {
     watch_ = Watch::start<Pairs>(
         client_.executor(),
         [&client = client_, prefix](std::uint64_t index, ConsulClient::Callback<Answer<Pairs>> done) {
-          ReadOptions options;
+          // A server that has just begun answers other reads before it has all of its state again: with less than was
+          // wanted, and with what was wanted once.
+          ReadOptions options = latest();
           options.wait_index = index;
           client.kv_recurse(prefix, options, std::move(done));
         },
@@ -238,7 +240,7 @@ struct LockWatch::Folder {
                      });
   }
   static void ask(const std::shared_ptr<Folder>& folder, std::uint64_t index, Done done) {
-    ReadOptions options;
+    ReadOptions options = latest();
     options.wait_index = index;
     folder->client.kv_recurse(folder->name, options,
                               [weak = std::weak_ptr<Folder>(folder), done = std::move(done)](const auto& answer) {

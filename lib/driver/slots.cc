@@ -30,7 +30,7 @@ struct Standing {
 // Taken out of traffic on purpose: no instance of those that the budget is for, so that it stops nobody else.
 bool in_standby(const HealthRow& row) {
   return std::ranges::any_of(row.checks, [](const HealthCheck& check) {
-    return check.id == kStandbyCheck && check.status != CheckStatus::kPassing;
+    return takes_out_of_traffic(check.id) && check.status != CheckStatus::kPassing;
   });
 }
 
@@ -203,7 +203,7 @@ void Slots::Impl::read_down(const Try& given, Standing standing, const Read& nex
                             if (!checks.ok()) return done(checks.status());
                             for (const HealthCheck& check : checks->value) {
                               if (!check.service_id.empty() && check.service_id != given.service_id) continue;
-                              if (check.id == kStandbyCheck) standby->insert(check.node);
+                              if (takes_out_of_traffic(check.id)) standby->insert(check.node);
                               auto& of = *(check.service_id.empty() ? nodes : instances);
                               const auto known = of.emplace(check.node, check.status).first;
                               if (check.status == CheckStatus::kCritical) known->second = check.status;

@@ -10,6 +10,7 @@
 #include "convergence/operate.h"
 #include "lib/base/utf8.h"
 #include "lib/driver/agent_reads.h"
+#include "lib/driver/state_document.h"
 
 namespace convergence {
 namespace {
@@ -101,7 +102,7 @@ void Standby::Impl::watch_key() {
   watch = Watch::start<Pair>(
       executor,
       [&client = client, key = options.key](std::uint64_t index, ConsulClient::Callback<Answer<Pair>> done) {
-        ReadOptions read;
+        ReadOptions read = latest();
         read.wait_index = index;
         client.kv_get(key, read, std::move(done));
       },

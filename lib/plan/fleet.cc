@@ -57,9 +57,11 @@ FleetProgress begin(const DesiredService& service, const ServiceFleet& fleet, Ti
   if (nothing_to_lose || service.strategy.first_wave == 0) return enter(service, FleetPhase::kRest, fleet, now);
   FleetProgress progress = enter(service, FleetPhase::kFirstWave, fleet, now);
   progress.first_wave.clear();
-  for (const FleetNode& node : fleet.nodes) {
-    if (progress.first_wave.size() == static_cast<std::size_t>(service.strategy.first_wave)) break;
-    if (!node.lost) progress.first_wave.push_back(node.name);
+  for (const bool out_of_traffic : {false, true}) {
+    for (const FleetNode& node : fleet.nodes) {
+      if (progress.first_wave.size() == static_cast<std::size_t>(service.strategy.first_wave)) break;
+      if (!node.lost && node.out_of_traffic == out_of_traffic) progress.first_wave.push_back(node.name);
+    }
   }
   return progress;
 }
@@ -115,6 +117,10 @@ std::string deployment_of(const ServiceInstance& instance) {
 
 }  // namespace
 
+bool takes_out_of_traffic(std::string_view node_check_id) {
+  return node_check_id == kStandbyCheck || node_check_id == kNodeMaintenanceCheck;
+}
+
 bool knows_release(const DesiredService& service) { return service.progress.generation == service.generation; }
 
 bool is_under_way(const DesiredService& service) {
@@ -143,7 +149,11 @@ absl::StatusOr<ServiceFleet> fleet_of(const DesiredService& service, const Catal
     FleetNode& node = fleet.nodes.emplace_back();
     node.name = name;
     std::vector<HealthCheck> checks = state->checks;
-    std::erase_if(checks, [](const HealthCheck& check) { return check.id == kStandbyCheck; });
+    std::erase_if(checks, [&](const HealthCheck& check) {
+      const bool on_purpose = takes_out_of_traffic(check.id);
+      node.out_of_traffic |= on_purpose && check.status != CheckStatus::kPassing;
+      return on_purpose;
+    });
     node.lost = worst_status({}, checks) == CheckStatus::kCritical;
     if (auto found = failed.find(name); found != failed.end()) node.failed = found->second;
     const InstanceState* instance = find_instance(catalog, service_name(service), {name, id});
@@ -192,7 +202,7 @@ static std::optional<DesiredService> next_phase(const DesiredService& service, c
         return revert(service, fmt::format("{}: is {} while it bakes", first.ill->name, to_string(first.ill->status)),
                       fleet, now);
       }
-      if (now - progress.since < service.strategy.bake) return std::nullopt;
+      if (fleet.watched < service.strategy.bake) return std::nullopt;
       return with(service, enter(service, FleetPhase::kRest, fleet, now));
     }
     case FleetPhase::kRest:

@@ -12,10 +12,32 @@
 namespace convergence {
 namespace {
 
-// What differs between the registration that is there and the one wanted; empty when nothing does. Checks are told by
-// their ids: what they do is the agent's own affair, which registers all of them anew when one is missing.
+// Consul's word for what a check does; empty for what we do not know.
+std::string_view type_of(const CheckDefinition& check) {
+  if (!check.http.empty()) return "http";
+  if (!check.tcp.empty()) return "tcp";
+  if (!check.grpc.empty()) return "grpc";
+  if (!check.args.empty()) return "script";
+  return check.ttl == Duration::zero() ? "" : "ttl";
+}
+
+// Of a check Consul tells the name and, where an agent runs it, the type; what it asks for and how often it keeps to
+// itself.
+std::string difference(const HealthCheck& there, const CheckDefinition& wanted) {
+  if (!there.name.empty() && !wanted.name.empty() && there.name != wanted.name) {
+    return fmt::format("its check {} has the name {}, wanted is {}", wanted.id, there.name, wanted.name);
+  }
+  const std::string_view type = type_of(wanted);
+  if (!there.type.empty() && !type.empty() && there.type != type) {
+    return fmt::format("its check {} is of type {}, wanted is {}", wanted.id, there.type, type);
+  }
+  return "";
+}
+
+// What differs between the registration that is there and the one wanted; empty when nothing does. `registered`: the
+// checks as the agent has registered them last.
 std::string difference(const InstanceState& there, const ServiceInstance& wanted,
-                       const std::vector<CheckDefinition>& checks) {
+                       const std::vector<CheckDefinition>& checks, const std::vector<CheckDefinition>& registered) {
   const ServiceInstance& now = there.instance;
   if (now.port != wanted.port) return fmt::format("its port is {}, wanted is {}", now.port, wanted.port);
   if (now.tags != wanted.tags) {
@@ -27,10 +49,17 @@ std::string difference(const InstanceState& there, const ServiceInstance& wanted
     if (found->second != value) return fmt::format("its Meta has {} {}, wanted is {}", key, found->second, value);
   }
   for (const CheckDefinition& check : checks) {
-    const std::string id = check_id(wanted.id, check);
-    if (std::ranges::find(there.checks, id, &HealthCheck::id) == there.checks.end()) {
-      return fmt::format("its check {} is missing", id);
+    const auto found = std::ranges::find(there.checks, check.id, &HealthCheck::id);
+    if (found == there.checks.end()) return fmt::format("its check {} is missing", check.id);
+    if (std::string differs = difference(*found, check); !differs.empty()) return differs;
+    if (std::ranges::find(registered, check) == registered.end()) {
+      return fmt::format("its check {} is not the one that is wanted", check.id);
     }
+  }
+  for (const CheckDefinition& check : registered) {
+    const bool stays = std::ranges::find(checks, check.id, &CheckDefinition::id) != checks.end();
+    const bool is_there = std::ranges::find(there.checks, check.id, &HealthCheck::id) != there.checks.end();
+    if (is_there && !stays) return fmt::format("its check {} is not wanted any more", check.id);
   }
   return "";
 }
@@ -134,7 +163,8 @@ class NodePlanner {
       decide(NodeAction::kReregister, "it is not registered");
       return;
     }
-    const std::string differs = difference(*registered, wanted, wanted_checks(id, *target.release, there.spec));
+    const std::string differs = difference(*registered, wanted, wanted_checks(id, *target.release, there.spec),
+                                           wanted_checks(id, there.release, there.spec));
     decide(differs.empty() ? NodeAction::kNothing : NodeAction::kReregister, differs.empty() ? target.why : differs);
   }
 

@@ -54,6 +54,7 @@ NodeLine line_of(const DesiredService& service, const FleetNode& node) {
   NodeLine line;
   line.node = node.name;
   line.deployment = node.deployment;
+  line.out_of_traffic = node.out_of_traffic;
   if (node.lost) {
     line.standing = NodeStanding::kLost;
     line.why = "a check of the node is critical";

@@ -1,6 +1,6 @@
-// An agent in a process of its own, on a made-up node: agent_process ADDRESS FOLDER NODE KILL
+// An agent in a process of its own, on a made-up node: agent_process ADDRESS FOLDER ROLE NODE KILL
 // What it has done to its node stands in FOLDER/NODE.json and outlives it. The first time that it comes to the point
-// KILL ("after swap"; "-": never) it ends itself by SIGKILL.
+// KILL ("after swap", "before remember swap"; "-": never) it ends itself by SIGKILL.
 #include <csignal>
 #include <cstdio>
 #include <fstream>
@@ -18,7 +18,8 @@ namespace {
 
 class FileNode final : public NodeHands {
  public:
-  FileNode(Executor& executor, std::string path) : executor_(executor), path_(std::move(path)) {
+  FileNode(Executor& executor, std::string path, std::string kill)
+      : executor_(executor), path_(std::move(path)), kill_(std::move(kill)) {
     std::ifstream file(path_);
     const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
     if (!text.empty()) state_ = *parse_json(text, path_);
@@ -30,9 +31,16 @@ class FileNode final : public NodeHands {
   }
 
   absl::Status remember(const AgentMemory& memory) override {
+    const std::string what = "remember " + std::string(memory.task ? to_string(memory.task->stage) : "end");
+    at("before " + what);
     state_.set("memory", to_json(memory));
     write();
+    at("after " + what);
     return absl::OkStatus();
+  }
+
+  void at(std::string_view point) const {
+    if (point == kill_) std::raise(SIGKILL);
   }
 
   void carry_out(const Work& work, Done done) override {
@@ -61,6 +69,8 @@ class FileNode final : public NodeHands {
         break;
       case Stage::kStart:
       case Stage::kBackStart:
+        if (get("running") == deployment) break;
+        state_.set("started", get("started") + deployment + " ");
         put("running", deployment);
         break;
       default:
@@ -90,23 +100,25 @@ class FileNode final : public NodeHands {
 
   Executor& executor_;
   const std::string path_;
+  const std::string kill_;
   Json state_{Json::Object()};
 };
 
-int run(const std::string& address, const std::string& folder, const std::string& name, const std::string& kill) {
+int run(const std::string& address, const std::string& folder, const std::string& role, const std::string& name,
+        const std::string& kill) {
   const std::unique_ptr<LoopExecutor> executor = new_loop_executor();
   CurlOptions curl;
   curl.address = address;
   absl::StatusOr<std::unique_ptr<Transport>> transport = new_curl_transport(*executor, curl);
   if (!transport.ok()) return 1;
   ConsulClient client(*executor, **transport);
-  FileNode hands(*executor, folder + "/" + name + ".json");
+  FileNode hands(*executor, folder + "/" + name + ".json", kill);
   AgentOptions options;
-  options.role = "web";
+  options.role = role;
   Node node;
   node.name = name;
   node.address = "127.0.0.1";
-  node.meta = {{"role", "web"}};
+  node.meta = {{"role", role}};
   options.catalog_node = node;
   options.config.await_poll = std::chrono::milliseconds(100);
   options.config.retry = std::chrono::milliseconds(300);
@@ -114,9 +126,7 @@ int run(const std::string& address, const std::string& folder, const std::string
   options.session_ttl = std::chrono::seconds(10);
   options.lock_delay = std::chrono::seconds(1);
   options.report_pause = std::chrono::milliseconds(20);
-  options.probe = [&](std::string_view point) {
-    if (point == kill) std::raise(SIGKILL);
-  };
+  options.probe = [&](std::string_view point) { hands.at(point); };
   AgentDriver driver(client, hands, hands.memory(), options);
   bool ended = false;
   driver.run([&](const absl::Status& status) {
@@ -131,6 +141,6 @@ int run(const std::string& address, const std::string& folder, const std::string
 }  // namespace convergence
 
 int main(int argc, char** argv) {
-  if (argc != 5) return 2;
-  return convergence::run(argv[1], argv[2], argv[3], argv[4]);
+  if (argc != 6) return 2;
+  return convergence::run(argv[1], argv[2], argv[3], argv[4], argv[5]);
 }

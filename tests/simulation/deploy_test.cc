@@ -204,24 +204,28 @@ TEST_CASE("a second change in the middle of the first is taken up") {
   CHECK(world.breach == "");
 }
 
-TEST_CASE("nodes in standby are deployed to like the others, all of them even; the budget is for the rest") {
-  for (const int standby : {1, 2, 3, 4}) {
-    CAPTURE(standby);
-    DeployWorld world;
-    start(world, 4);
-    for (int i = 1; i <= standby; ++i) {
-      const std::string name = fmt::format("n{}", i);
-      Json check;
-      check.set("Node", name).set("CheckID", kStandbyCheck).set("Name", "Cold standby").set("Status", "critical");
-      Json body;
-      body.set("Node", name).set("Address", "10.0.0.1").set("SkipNodeUpdate", true).set("Check", check);
-      REQUIRE(await_done(world.executor, [&](auto done) { world.client.catalog_register(body, {}, done); }).ok());
+TEST_CASE(
+    "nodes in standby or maintenance are deployed to like the others, all of them even; the budget is for the rest") {
+  for (const std::string_view check_id : {kStandbyCheck, kNodeMaintenanceCheck}) {
+    for (const int away : {1, 2, 3, 4}) {
+      CAPTURE(check_id);
+      CAPTURE(away);
+      DeployWorld world;
+      start(world, 4);
+      for (int i = 1; i <= away; ++i) {
+        const std::string name = fmt::format("n{}", i);
+        Json check;
+        check.set("Node", name).set("CheckID", check_id).set("Name", "On purpose").set("Status", "critical");
+        Json body;
+        body.set("Node", name).set("Address", "10.0.0.1").set("SkipNodeUpdate", true).set("Check", check);
+        REQUIRE(await_done(world.executor, [&](auto done) { world.client.catalog_register(body, {}, done); }).ok());
+      }
+      world.max_down = away + 2;  // two of those that have traffic, as the strategy says
+      world.want(web("2.0"));
+      REQUIRE(world.run_until([&] { return is_done(world, "2.0"); }, hours(1)));
+      CHECK(world.all_run("2.0@2"));
+      CHECK(world.breach == "");
     }
-    world.max_down = standby + 2;  // two of those that have traffic, as the strategy says
-    world.want(web("2.0"));
-    REQUIRE(world.run_until([&] { return is_done(world, "2.0"); }, hours(1)));
-    CHECK(world.all_run("2.0@2"));
-    CHECK(world.breach == "");
   }
 }
 

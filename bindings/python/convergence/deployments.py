@@ -47,7 +47,8 @@ def fleet_of(service, catalog, failed=None):
 
 
 def advance(service, fleet, now):
-    """The service's document as it has to be now (nanoseconds since 1970), or None when it is right as it is."""
+    """The service's document as it has to be now (nanoseconds since 1970), or None when it is right as it is. While it
+    bakes fleet["watched"] says for how many nanoseconds the caller has seen that."""
     return _capi.call_for_document("cvg_advance", _capi.document(service), _capi.document(fleet), now)["service"]
 
 

@@ -206,6 +206,74 @@ TEST_CASE("P-L, W-A5: what was taken out of the catalog comes back without a res
   CHECK(node.text() == kAsBefore);
 }
 
+TEST_CASE("a check that is changed is registered again, once, and is what a way back registers") {
+  AgentNode node = two_services();
+  node.wanted[1].release.checks[0].http = "http://127.0.0.1/other";
+  CHECK(node.run());
+  CHECK(trace(node) == "register web 1.0");
+  CHECK(node.text() == kAsBefore);
+  CHECK(node.disk.installed.at("web").release.checks == node.wanted[1].release.checks);
+  node.trace.clear();
+  CHECK(node.run());
+  CHECK(trace(node) == "");
+}
+
+TEST_CASE("the last look at checks is waited for, however long it takes") {
+  AgentNode node = two_services();
+  node.ill = {"2.0"};
+  node.wanted[1] = package("web", "2.0");
+  CHECK(!node.run(std::nullopt, 1));
+  REQUIRE(node.disk.task);
+  REQUIRE(node.disk.task->stage == Stage::kAwait);
+  AgentState state;
+  state.config = node.config;
+  state.memory = node.disk;
+  const Time late = node.disk.task->deadline + std::chrono::seconds(1);
+  const AgentStep step = agent_step(state, {late, Woken{}});
+  CHECK(step.effects == std::vector<AgentEffect>{ReadLocal{}, WakeAgent{late + node.config.await_poll}});
+}
+
+// What an agent writes of a fleet that it sees at that time; empty: nothing.
+std::string phase_at(AgentState& state, std::chrono::seconds at, const ServiceFleet& fleet) {
+  AgentStep step = agent_step(std::move(state), {Time(at), FleetSeen{"web", fleet}});
+  state = std::move(step.state);
+  for (const AgentEffect& effect : step.effects) {
+    if (const auto* write = std::get_if<WriteDesired>(&effect)) {
+      return std::string(to_string(write->service.progress.phase));
+    }
+  }
+  return "";
+}
+
+TEST_CASE("W-S11: a release bakes by the clock of whoever looks, however far that of the others is from it") {
+  using std::chrono::seconds;
+  const seconds now(100000);
+  for (const int skew : {-36000, 0, 36000}) {
+    CAPTURE(skew);
+    DesiredService web = package("web", "2.0");
+    web.generation = 2;
+    web.last_good = package("web", "1.0").release;
+    web.strategy.bake = seconds(120);
+    web.progress = {2, FleetPhase::kBake, Time(now + seconds(skew)), {"n1"}, "", 2};
+    AgentState state;
+    state.config.node = "n2";
+    state = agent_step(std::move(state), {Time(now), DesiredSeen{{web}, {}, ""}}).state;
+    const ServiceFleet fleet = {
+        {{"n1", false, "2.0@2", CheckStatus::kPassing}, {"n2", false, "1.0@1", CheckStatus::kPassing}}};
+    CHECK(phase_at(state, now + seconds(60), fleet) == "");
+    // More nodes come: the same phase, seen from when it began.
+    web.progress.nodes = 20;
+    state = agent_step(std::move(state), {Time(now + seconds(70)), DesiredSeen{{web}, {}, ""}}).state;
+    CHECK(phase_at(state, now + seconds(119), fleet) == "");
+    CHECK(phase_at(state, now + seconds(120), fleet) == "rest");
+    // Another release that bakes, whatever its time.
+    web.generation = web.progress.generation = 3;
+    state = agent_step(std::move(state), {Time(now + seconds(200)), DesiredSeen{{web}, {}, ""}}).state;
+    CHECK(phase_at(state, now + seconds(319), fleet) == "");
+    CHECK(phase_at(state, now + seconds(320), fleet) == "rest");
+  }
+}
+
 TEST_CASE("F28, W-S15: what stays of ended deployments") {
   AgentMemory memory;
   const auto installed = [](const std::string& deployment, const std::string& digest) {

@@ -48,6 +48,8 @@ TEST_CASE("a release passes from phase to phase") {
   const auto kCritical = CheckStatus::kCritical;
   FleetNode lost = node("n1", "1.0@1");
   lost.lost = true;
+  FleetNode away = node("n1", "1.0@1");
+  away.out_of_traffic = true;
   FleetNode failed = node("n2", "1.0@1");
   failed.failed = "ApplicationStart ended with 1";
   const Nodes old = {node("n1", "1.0@1"), node("n2", "1.0@1"), node("n3", "1.0@1")};
@@ -66,6 +68,16 @@ TEST_CASE("a release passes from phase to phase") {
        old,
        {},
        "first-wave n1 n2; good: 1.0@1"},
+      {"those out of traffic come last",
+       [](DesiredService& s) { s.strategy.first_wave = 2; },
+       {away, node("n2", "1.0@1"), node("n3", "1.0@1")},
+       {},
+       "first-wave n2 n3; good: 1.0@1"},
+      {"but before none",
+       [](DesiredService& s) { s.strategy.first_wave = 2; },
+       {away, node("n2", "1.0@1"), lost},
+       {},
+       "first-wave n2 n1; good: 1.0@1"},
       {"lost nodes are not in it",
        [](DesiredService&) {},
        {lost, node("n2", "1.0@1")},
@@ -181,7 +193,7 @@ TEST_CASE("a release passes from phase to phase") {
     CAPTURE(c.name);
     DesiredService service = rolling();
     c.change(service);
-    const auto next = advance(service, {c.nodes}, kStart + c.after);
+    const auto next = advance(service, {c.nodes, c.after}, kStart + c.after);
     CHECK(text_of(next) == c.want);
     // What it wrote is not written again: agents that see it come to rest.
     if (next && next->progress.phase != FleetPhase::kRest) CHECK(!advance(*next, {c.nodes}, kStart + c.after));
@@ -246,18 +258,23 @@ TEST_CASE("deployments have names that can be folders") {
   CHECK(deployment_key(release, 1) == "d-42");
 }
 
-TEST_CASE("of a node's own checks each that is critical makes it lost, but that of standby") {
+TEST_CASE("of a node's own checks each that is critical makes it lost, but those of standby and of maintenance") {
   struct Case {
     std::string name;
     std::vector<std::string> critical;
     bool lost;
+    bool out_of_traffic;
   };
+  const std::string standby(kStandbyCheck);
+  const std::string maintenance(kNodeMaintenanceCheck);
   const Case cases[] = {
-      {"none", {}, false},
-      {"its Consul agent is away", {"serfHealth"}, true},
-      {"in standby", {std::string(kStandbyCheck)}, false},
-      {"both", {"serfHealth", std::string(kStandbyCheck)}, true},
-      {"another's", {"disk"}, true},
+      {"none", {}, false, false},
+      {"its Consul agent is away", {"serfHealth"}, true, false},
+      {"in standby", {standby}, false, true},
+      {"in Consul's maintenance", {maintenance}, false, true},
+      {"in both", {maintenance, standby}, false, true},
+      {"in standby and away", {"serfHealth", standby}, true, true},
+      {"another's", {"disk"}, true, false},
   };
   for (const Case& one : cases) {
     CAPTURE(one.name);
@@ -290,6 +307,7 @@ TEST_CASE("of a node's own checks each that is critical makes it lost, but that 
     FleetNode wanted;
     wanted.name = "n1";
     wanted.lost = one.lost;
+    wanted.out_of_traffic = one.out_of_traffic;
     wanted.deployment = "2.0@2";
     wanted.status = one.lost ? CheckStatus::kCritical : CheckStatus::kPassing;
     CHECK(fleet->nodes == std::vector<FleetNode>{wanted});

@@ -139,6 +139,41 @@ TEST_CASE("a node's decisions") {
          w.view.local["web"].checks.clear();
        },
        "web reregister: its check web:alive is missing\n"},
+      {"a check that is to ask for something else",
+       [&](NodeWorld& w) {
+         w.services = {web1};
+         w.services[0].release.checks[0].ttl = std::chrono::seconds(60);
+         w.run(web1);
+       },
+       "web reregister: its check web:alive is not the one that is wanted\n"},
+      {"a check that is to go",
+       [&](NodeWorld& w) {
+         w.services = {web1};
+         w.services[0].release.checks.clear();
+         w.run(web1);
+       },
+       "web reregister: its check web:alive is not wanted any more\n"},
+      {"somebody's check of another type in place of ours",
+       [&](NodeWorld& w) {
+         w.services = {web1};
+         w.run(web1);
+         w.view.local["web"].checks[0].type = "tcp";
+       },
+       "web reregister: its check web:alive is of type tcp, wanted is ttl\n"},
+      {"or of another name",
+       [&](NodeWorld& w) {
+         w.services = {web1};
+         w.run(web1);
+         w.view.local["web"].checks[0].name = "dead";
+       },
+       "web reregister: its check web:alive has the name dead, wanted is alive\n"},
+      {"a check of somebody else beside ours",
+       [&](NodeWorld& w) {
+         w.services = {web1};
+         w.run(web1);
+         w.view.local["web"].checks.emplace_back().id = "theirs";
+       },
+       "web nothing: wanted\n"},
       {"other tags",
        [&](NodeWorld& w) {
          w.services = {web1};

@@ -161,6 +161,18 @@ TEST_CASE("each node of a service stands somewhere") {
   CHECK(end_of(wanted(FleetPhase::kDone), 2, *status) == RolloutEnd::kGood);
   CHECK(end_of(wanted(FleetPhase::kReverted), 2, *status) == RolloutEnd::kTakenBack);
 
+  // Out of traffic on purpose it stands as the others do, and is known to be so.
+  CatalogState quiet = fleet();
+  NodeState there = *quiet.nodes.at("n1");
+  HealthCheck& check = there.checks.emplace_back();
+  check.node = "n1";
+  check.id = std::string(kNodeMaintenanceCheck);
+  quiet.nodes["n1"] = there;
+  const auto of_quiet = status_of(wanted(), quiet, reports);
+  REQUIRE_OK(of_quiet);
+  CHECK(text_of(*of_quiet) == text_of(*status));
+  for (const NodeLine& line : of_quiet->nodes) CHECK(line.out_of_traffic == (line.node == "n1"));
+
   DesiredService off = wanted();
   off.action = DesiredAction::kIgnore;
   status = status_of(off, fleet(), {});
