@@ -20,8 +20,8 @@ namespace convergence {
 // run. In the library convergence::node.
 
 struct LinuxHandsOptions {
-  // The agent's own, absolute: agent.json (its memory), cache/, deployments/<service id>/<deployment>/{archive, logs},
-  // sensu/<service id>.json.
+  // The agent's own, absolute: agent.json (its memory) and agent.room (the place of the next one on a full disk),
+  // cache/, deployments/<service id>/<deployment>/{archive, logs}, sensu/<service id>.json.
   std::string folder{};
   std::vector<std::string> allowed_roots = {"/opt", "/srv"};  // below which packages may put files
   std::uint64_t min_free_disk = 2'000'000'000;                // bytes that stay free whatever a release asks for

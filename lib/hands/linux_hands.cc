@@ -17,6 +17,7 @@
 #include "convergence/node_facts.h"
 #include "lib/base/status_macros.h"
 #include "lib/hands/collect.h"
+#include "lib/hands/memory_file.h"
 #include "lib/hands/package_folder.h"
 #include "lib/hands/secrets.h"
 #include "lib/hands/sensu_files.h"
@@ -28,8 +29,6 @@ namespace {
 using hands::PackageFolder;
 
 constexpr std::size_t kTailLines = 20;
-
-std::string memory_path(const std::string& folder) { return folder + "/agent.json"; }
 
 WorkDone done_with(const Work& work, const absl::Status& status) {
   WorkDone done;
@@ -51,6 +50,7 @@ class StageRun {
     if (status.ok()) status = dispatch(done, stop);
     if (!status.ok()) {
       done = done_with(work_, status);
+      if (!cut_.ok()) done.problem += fmt::format("; its log is cut: {}", std::string(cut_.message()));
       done.problem = hands::without_secrets(done.problem, log_options_.secrets);  // it goes into reports
       say(fmt::format("{}: {}", to_string(work_.stage), std::string(status.message())));
     }
@@ -69,7 +69,12 @@ class StageRun {
   }
 
   void say(const std::string& line) {
-    if (log_) (void)log_->write(line + "\n");
+    if (log_) keep(log_->write(line + "\n"));
+  }
+
+  // A log that cannot be written stops nothing; that it is cut is told with what fails.
+  void keep(const absl::Status& written) {
+    if (cut_.ok()) cut_ = written;
   }
 
   absl::Status dispatch(WorkDone& done, const StopSignal& stop) {
@@ -209,8 +214,8 @@ class StageRun {
       say(fmt::format("-- {} {}", to_string(work_.event), hook.location));
       CVG_ASSIGN_OR_RETURN(const ProcessResult result,
                            run_process(
-                               spec, [this](std::string_view bytes) { (void)log_->write(bytes); }, stop));
-      (void)log_->flush();
+                               spec, [this](std::string_view bytes) { keep(log_->write(bytes)); }, stop));
+      keep(log_->flush());
       if (!result.succeeded()) {
         return make_error(ErrorKind::kRefused, fmt::format("{}: {}", hook.location, describe(result)));
       }
@@ -224,6 +229,7 @@ class StageRun {
   PackageFolder folder_{};
   LogOptions log_options_{};
   std::unique_ptr<DeploymentLog> log_;
+  absl::Status cut_;
 };
 
 // Held while it lives; the kernel lets it go when the process ends, however that is.
@@ -278,7 +284,7 @@ class LinuxHands final : public NodeHands {
   }
 
   absl::Status remember(const AgentMemory& memory) override {
-    return write_file_atomically(memory_path(options_.folder), to_text(to_json(memory)), 0600);
+    return hands::write_memory(options_.folder, to_text(to_json(memory)));
   }
 
   absl::Status announce(const Work& work) override {
@@ -378,7 +384,7 @@ absl::StatusOr<std::unique_ptr<NodeHands>> new_linux_hands(Executor& executor, L
 }
 
 absl::StatusOr<AgentMemory> read_agent_memory(const std::string& folder) {
-  const std::string path = memory_path(folder);
+  const std::string path = hands::memory_path(folder);
   if (!hands::is_file(path)) return AgentMemory();
   CVG_ASSIGN_OR_RETURN(const std::string text, read_file(path));
   return parse<AgentMemory>(text, path);

@@ -33,7 +33,9 @@ ErrorKind kind_of_errno(int error) {
 std::string errno_text(int error) { return std::generic_category().message(error); }
 
 absl::Status errno_error(std::string_view what, int error) {
-  return make_error(kind_of_errno(error), fmt::format("{}: {}", what, errno_text(error)));
+  const bool full = error == ENOSPC || error == EDQUOT;
+  return make_error(kind_of_errno(error),
+                    fmt::format("{}: {}{}", what, errno_text(error), full ? "; free some space there" : ""));
 }
 
 }  // namespace convergence

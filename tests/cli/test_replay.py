@@ -109,6 +109,29 @@ class Replay(AgentCase):
         self.assertEqual(refused.returncode, 2)
         self.assertIn(f"{damaged}: is no whole journal", refused.stderr)
 
+    def test_at_its_size_it_begins_anew_with_the_whole_state(self):
+        path = self.folder / "journal"
+        # Each step tells the release, so that a few of them are a mebibyte.
+        large = {f"LARGE_{i}": "x" * 20000 for i in range(8)}
+        with self.agent("-journal", str(path), "-journal-max-mb", "1") as process:
+            self.wait("journal", path.exists)
+            first = path.stat().st_ino
+            for generation, version in enumerate(("1.0", "2.0"), start=1):
+                self.want(version, self.package(version), generation, environment=large)
+                self.wait_line(f"shop {version}: done")
+                self.wait("good", lambda: self.phase()["phase"] == "done")
+            process.terminate()
+            process.wait()
+        self.assertNotEqual(path.stat().st_ino, first)
+        self.assertLess(path.stat().st_size, 4 << 20)
+        records = [json.loads(record) for record in read_records(path)]
+        self.assertIn("begin", records[0])
+        self.assertEqual(records[0]["begin"]["services"][0]["environment"], large)
+        told = self.replay(path)
+        self.assertEqual((told.returncode, told.stderr), (0, ""))
+        count = sum("event" in record for record in records)
+        self.assertEqual(told.stdout.splitlines()[-1], f"{count} events of 1 processes: the same steps as then")
+
     def test_what_is_no_journal(self):
         text = self.folder / "text"
         text.write_text("a journal? no\n")
