@@ -5,6 +5,7 @@
 #include "capi/documents.h"
 #include "capi/guard.h"
 #include "capi/reader.h"
+#include "convergence/analysis.h"
 #include "convergence/canary.h"
 #include "convergence/chain.h"
 #include "convergence/codec.h"
@@ -189,6 +190,27 @@ cvg_code cvg_canary_step(cvg_slice policy, cvg_slice state, cvg_slice event, cvg
     CVG_ASSIGN_OR_RETURN(CanaryEvent canary_event, read_value<CanaryEvent>(event, "event"));
     CVG_ASSIGN_OR_RETURN(CanaryStep step, canary_step(canary_policy, before, canary_event));
     return give(to_json(step), out);
+  });
+}
+
+cvg_code cvg_compare(cvg_slice intervals, cvg_slice options, cvg_buffer* out, cvg_error** error) noexcept {
+  return guarded(error, [&]() -> absl::Status {
+    CVG_RETURN_IF_ERROR(require(out, "out"));
+    CVG_ASSIGN_OR_RETURN(std::vector<Interval> counted, read<std::vector<Interval>>(intervals, "intervals"));
+    CVG_ASSIGN_OR_RETURN(AnalysisOptions analysis, read<AnalysisOptions>(options, "options"));
+    CVG_ASSIGN_OR_RETURN(Comparison comparison, compare(counted, analysis));
+    return give(to_json(comparison), out);
+  });
+}
+
+cvg_code cvg_simulate(cvg_slice policy, cvg_slice scenario, int64_t runs, uint64_t seed, cvg_buffer* out,
+                      cvg_error** error) noexcept {
+  return guarded(error, [&]() -> absl::Status {
+    CVG_RETURN_IF_ERROR(require(out, "out"));
+    CVG_ASSIGN_OR_RETURN(SimulatedPolicy simulated, read<SimulatedPolicy>(policy, "policy"));
+    CVG_ASSIGN_OR_RETURN(Scenario service, read<Scenario>(scenario, "scenario"));
+    CVG_ASSIGN_OR_RETURN(Simulation simulation, simulate(simulated, service, runs, seed));
+    return give(to_json(simulation), out);
   });
 }
 

@@ -187,6 +187,18 @@ CVG_API cvg_code cvg_appspec(cvg_slice text, cvg_slice options, cvg_buffer* out,
  * "services"}, each of which may be left out for all. */
 CVG_API cvg_code cvg_agent_rules(cvg_slice scope, cvg_buffer* out, cvg_error** error) CVG_NOEXCEPT;
 CVG_API cvg_code cvg_operator_rules(cvg_slice scope, cvg_buffer* out, cvg_error** error) CVG_NOEXCEPT;
+/* Is the canary worse than the primary? intervals: [{"canary": {"n","x","buckets"?}, "primary": {...}, "weight"?,
+   "primary_instances"?}, ...], buckets cumulative over options["bounds"] (milliseconds); a null count is none.
+   options: {"alpha","beta","rho0","delta0","margin","phi","warm_up","bounds",...}, each with a default. Out:
+   {"verdict","why","log_W","log_F","U","L","p_value","phi","margin","errors","latency",...}. */
+CVG_API cvg_code cvg_compare(cvg_slice intervals, cvg_slice options, cvg_buffer* out, cvg_error** error) CVG_NOEXCEPT;
+
+/* What a policy does with a canary of a made-up service, in so many rollouts; equal arguments give equal bytes. policy:
+   {} is ours, {"mode": "flagger" | "consecutive" | "argo", ...} a peer's rule. scenario: {"rps","error_rate","latency",
+   "canary": {"error_times","error_add","latency_times",...},"incident","retries","burst","stall",...}. Out: {"runs",
+   "promoted","rolled_back","inconclusive","time_to_rollback_s","time_to_promotion_s","harmed_requests","first"}. */
+CVG_API cvg_code cvg_simulate(cvg_slice policy, cvg_slice scenario, int64_t runs, uint64_t seed, cvg_buffer* out,
+                              cvg_error** error) CVG_NOEXCEPT;
 
 /* ---- config entries with the server's rules --------------------------------------------------------------------- */
 

@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "convergence/agent.h"
+#include "convergence/analysis.h"
 #include "convergence/canary.h"
 #include "convergence/catalog.h"
 #include "convergence/chain.h"
@@ -17,6 +18,7 @@
 #include "convergence/operate.h"
 #include "convergence/plan.h"
 #include "convergence/report.h"
+#include "convergence/simulate.h"
 
 namespace convergence {
 
@@ -78,6 +80,16 @@ absl::StatusOr<CanaryEvent> from_json(const Json& json, std::string_view documen
 template <>
 absl::StatusOr<CanaryStep> from_json(const Json& json, std::string_view document);
 template <>
+absl::StatusOr<AnalysisOptions> from_json(const Json& json, std::string_view document);
+template <>
+absl::StatusOr<AnalysisState> from_json(const Json& json, std::string_view document);
+template <>
+absl::StatusOr<std::vector<Interval>> from_json(const Json& json, std::string_view document);
+template <>
+absl::StatusOr<Scenario> from_json(const Json& json, std::string_view document);
+template <>
+absl::StatusOr<SimulatedPolicy> from_json(const Json& json, std::string_view document);
+template <>
 absl::StatusOr<HttpRequestShape> from_json(const Json& json, std::string_view document);
 template <>
 absl::StatusOr<RouteResult> from_json(const Json& json, std::string_view document);
@@ -117,6 +129,12 @@ Json to_json(const CanaryPolicy& policy);
 Json to_json(const CanaryState& state);
 Json to_json(const CanaryEvent& event);
 Json to_json(const CanaryStep& step);
+Json to_json(const AnalysisOptions& options);
+Json to_json(const AnalysisState& state);
+Json to_json(const Interval& interval);
+Json to_json(const Judgement& judgement);
+Json to_json(const Comparison& comparison);
+Json to_json(const Simulation& simulation);
 Json to_json(const RouteResult& result);
 Json to_json(const std::vector<Finding>& findings);
 

@@ -178,6 +178,21 @@ static void test_pure(void) {
               "validate");
 }
 
+static void test_compare(void) {
+  cvg_buffer out = {0};
+  cvg_error* error = NULL;
+  CHECK_OK(cvg_compare(cvg_text("[{\"canary\":{\"n\":500,\"x\":250},\"primary\":{\"n\":500,\"x\":1}},"
+                                "{\"canary\":{\"n\":500,\"x\":250},\"primary\":{\"n\":500,\"x\":1}}]"),
+                       cvg_text("{\"phi\":1}"), &out, &error));
+  CHECK_CONTAINS(out, "\"verdict\":\"rollback\"");
+  CHECK_FAILS(cvg_compare(cvg_text("[]"), cvg_text("{\"alpha\":7}"), &out, &error), CVG_INVALID_ARGUMENT, "validate");
+
+  CHECK_OK(cvg_simulate(cvg_text("{}"), cvg_text("{\"rps\":50,\"canary\":{\"error_add\":0.1}}"), 3, 1, &out, &error));
+  CHECK_CONTAINS(out, "\"rolled_back\":3");
+  CHECK_FAILS(cvg_simulate(cvg_text("{\"mode\":\"luck\"}"), none(), 3, 1, &out, &error), CVG_INVALID_ARGUMENT,
+              "decode");
+}
+
 /* A host's transport that answers every request with its own target. */
 static cvg_connection* host_connection = NULL;
 static int destroyed = 0;
@@ -696,6 +711,7 @@ int main(void) {
   test_pure();
   test_node();
   test_fleet();
+  test_compare();
   test_loop();
   test_host_transport();
   test_connections();

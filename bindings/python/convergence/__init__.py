@@ -10,13 +10,13 @@ from .deployments import (advance, agent_rules, agent_state, agent_step, appspec
                           status_of, target_on, toggle)
 from .errors import Error
 from .loop import Connection, Loop, MemoryConsul, connect, fault, host, record, replay
-from .pure import (CatalogState, ConfigEntries, canary_step, converge, describe, draw, filter,  # noqa: A004
-                   import_documents, lint, plan_config, route, undo)
+from .pure import (CatalogState, ConfigEntries, canary_step, compare, converge, describe, draw, filter,  # noqa: A004
+                   import_documents, lint, plan_config, route, simulate, undo)
 
 __version__ = _capi.library.cvg_version().decode()
 
 __all__ = ["Agent", "CatalogState", "Client", "ConfigEntries", "Connection", "Error", "Loop", "MemoryConsul", "Rollout",
            "Watch", "advance", "agent_rules", "agent_state", "agent_step", "appspec", "canary_step", "cancel",
-           "connect", "converge", "deploy", "describe", "draw", "export_environment", "fault", "filter", "fleet_of",
+           "compare", "connect", "converge", "deploy", "describe", "draw", "export_environment", "fault", "filter", "fleet_of",
            "host", "import_documents", "import_environment", "lint", "operator_rules", "plan_config", "plan_node",
-           "record", "replay", "replay_journal", "route", "services_on", "status_of", "target_on", "toggle", "undo"]
+           "record", "replay", "replay_journal", "route", "services_on", "simulate", "status_of", "target_on", "toggle", "undo"]

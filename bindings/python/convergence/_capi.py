@@ -89,6 +89,8 @@ PROTOTYPES = [
     ("cvg_appspec", _code, [Slice, Slice, _out, _failure]),
     ("cvg_agent_rules", _code, [Slice, _out, _failure]),
     ("cvg_operator_rules", _code, [Slice, _out, _failure]),
+    ("cvg_compare", _code, [Slice, Slice, _out, _failure]),
+    ("cvg_simulate", _code, [Slice, Slice, ctypes.c_int64, ctypes.c_uint64, _out, _failure]),
     ("cvg_entries_new", _code, [Slice, _to(_handle), _failure]),
     ("cvg_entries_put", _code, [_handle, Slice, _failure]),
     ("cvg_entries_delete", _code, [_handle, Slice, Slice, _failure]),

@@ -1,4 +1,6 @@
 """The functions without state: documents in, documents out."""
+import math
+
 from . import _capi
 from ._handle import Handle
 
@@ -73,6 +75,37 @@ def canary_step(policy, state, event):
     """One step of a rollout: {"state": ..., "effects": [...]}. state: None before the first."""
     return _capi.call_for_document("cvg_canary_step", _capi.document(policy), _capi.document(state),
                                    _capi.document(event))
+
+
+def compare(intervals, options=None):
+    """Is the canary worse than the primary? The sequential analysis of both arms' counts.
+
+    intervals: [{"canary": {"n", "x", "buckets"?}, "primary": {...}, "weight"?, "primary_instances"?}, ...], buckets as
+    cumulative counts over options["bounds"], in milliseconds. A count that is no finite number makes its interval no
+    evidence. options: alpha, beta, rho0, delta0, margin, phi, warm_up, bounds; one that is given replaces the automatic.
+    Returns {"verdict", "why", "log_W", "log_F", "U", "L", "p_value", "phi", "margin", "errors", "latency", ...}.
+    """
+    return _capi.call_for_document("cvg_compare", _capi.document(_counts(intervals)), _capi.document(_counts(options)))
+
+
+def _counts(value):
+    """JSON has no word for NaN and infinity; null says the same to compare()."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _counts(member) for key, member in value.items()}
+    return [_counts(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def simulate(policy, scenario, runs=1000, seed=1):
+    """What a policy does with a canary of a made-up service. Equal arguments give equal results.
+
+    policy: {} is ours; {"mode": "flagger" | "consecutive" | "argo", ...} a peer's rule. scenario: {"rps", "error_rate",
+    "latency", "canary": {"error_times", "error_add", "latency_times"}, "incident", "retries", "burst", "stall",
+    "scrape_offset_s", "horizon_s"}. Returns {"runs", "promoted", "rolled_back", "inconclusive", "time_to_rollback_s",
+    "time_to_promotion_s", "harmed_requests", "first"}.
+    """
+    return _capi.call_for_document("cvg_simulate", _capi.document(policy), _capi.document(scenario), runs, seed)
 
 
 class CatalogState:
