@@ -53,9 +53,8 @@ TEST_CASE("verdicts and their sentences") {
        "excluded; evidence against it 1.8, 100 would roll it back"},
       {"one that is suspicious", repeated(errors(100, 6, 900, 12), 2), AnalysisVerdict::kHold,
        AnalysisReason::kSuspicious,
-       "HOLD after 10s at 10%: suspicious, canary fails 5.0% (10/200), primary 1.5% (27/1800), 3.3x; evidence 10 of "
-       "100; "
-       "the weight is not raised"},
+       "HOLD after 20s at 10%: suspicious, canary fails 6.0% (12/200), primary 1.3% (24/1800), 4.5x; at least 0.27 pp "
+       "worse; evidence 73 of 100; the weight is not raised"},
       {"one that is fine", repeated(errors(1000, 1, 1000, 1), 10), AnalysisVerdict::kPromote, AnalysisReason::kFine,
        "PROMOTE after 1m40s at 10%: canary fails 0.1% (10/10000), primary 0.1% (10/10000); a rise of 1.0 pp or more is "
        "excluded (95%)"},
