@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "convergence/analysis.h"
 #include "convergence/json.h"
+#include "convergence/ramp.h"
 #include "convergence/time.h"
 
 namespace convergence {
@@ -19,6 +21,14 @@ namespace convergence {
 
 // ---- policy --------------------------------------------------------------------------------------------------
 
+// A rollout by evidence: both arms compared interval by interval (docs/canary-analysis.md). The ladder of its ramp are
+// the policy's steps, the interval of its analysis is the policy's.
+struct EvidencePolicy {
+  AnalysisOptions analysis{};
+  RampPolicy ramp{};
+  friend bool operator==(const EvidencePolicy&, const EvidencePolicy&) = default;
+};
+
 struct CanaryPolicy {
   std::string service{};
   std::string stable_subset{};
@@ -26,6 +36,7 @@ struct CanaryPolicy {
   std::vector<std::int32_t> steps = {500, 2000, 5000};  // candidate's weight, hundredths of a percent, rising, 1..10000
   Duration interval = std::chrono::seconds(10);         // one measurement
   Duration settle = std::chrono::seconds(2);            // after a change of weight, before measuring
+  std::optional<EvidencePolicy> evidence{};             // decides; without it the threshold of the next four does
   std::int32_t intervals_per_step = 2;                  // good measurements a step needs
   std::int64_t min_requests = 50;                       // of the candidate, in one measurement; fewer are no evidence
   double min_success_rate = 0.99;                       // share of requests without a server error, 0..1
@@ -123,11 +134,12 @@ struct CanaryState {
   CanaryPolicy policy{};   // as it was at the start: a later edit does not change a running rollout
   CanaryPhase phase = CanaryPhase::kIdle;
   bool paused = false;
-  std::int32_t step = -1;     // index into policy.steps
-  std::int32_t weight = 0;    // candidate's, last wanted
-  std::int64_t epoch = 0;     // counts measuring windows; a Measurement of another epoch is not evidence
-  std::int32_t good = 0;      // good measurements in this step
-  std::int32_t failures = 0;  // bad ones in all
+  std::int32_t step = -1;                   // index into policy.steps
+  std::int32_t weight = 0;                  // candidate's, last wanted
+  std::int64_t epoch = 0;                   // counts measuring windows; a Measurement of another epoch is not evidence
+  std::int32_t good = 0;                    // good measurements in this step
+  std::int32_t failures = 0;                // bad ones in all
+  std::optional<AnalysisState> analysis{};  // of a rollout by evidence
   Time started_at{};
   Time step_started_at{};
   Time evidence_at{};      // last good or bad measurement, or the step's start
@@ -171,6 +183,11 @@ struct Measurement {
   EvidenceKind kind = EvidenceKind::kCounted;
   RequestCount stable{};
   RequestCount candidate{};
+  // For a rollout by evidence, each empty when it is not known: requests not slower than each bound of its analysis,
+  // and the stable subset's instances apart.
+  std::vector<double> stable_buckets{};
+  std::vector<double> candidate_buckets{};
+  std::vector<ArmCount> stable_instances{};
   std::string problem{};  // of a broken source
   friend bool operator==(const Measurement&, const Measurement&) = default;
 };

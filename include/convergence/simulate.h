@@ -8,8 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "convergence/analysis.h"
-#include "convergence/ramp.h"
+#include "convergence/canary.h"
 #include "convergence/time.h"
 
 namespace convergence {
@@ -36,8 +35,7 @@ struct ThresholdRule {
 
 struct SimulatedPolicy {
   SimulatedRule rule = SimulatedRule::kEvidence;
-  AnalysisOptions analysis{};  // of evidence; without bounds it judges those of the scenario
-  RampPolicy ramp{};
+  EvidencePolicy evidence{};  // without bounds it judges those of the scenario
   ThresholdRule threshold{};  // of the others
   friend bool operator==(const SimulatedPolicy&, const SimulatedPolicy&) = default;
 };

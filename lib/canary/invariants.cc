@@ -88,7 +88,8 @@ bool may_raise(const CanaryState& before, const CanaryEvent& event) {
   if (const auto* command = std::get_if<Command>(&event.body)) return command->verb == CanaryVerb::kPromote;
   if (const auto* measured = std::get_if<Measurement>(&event.body)) {
     return !before.paused && before.phase == CanaryPhase::kObserving && measured->epoch == before.epoch &&
-           measured->kind == EvidenceKind::kCounted && measured->candidate.requests >= before.policy.min_requests;
+           measured->kind == EvidenceKind::kCounted &&
+           (before.policy.evidence || measured->candidate.requests >= before.policy.min_requests);
   }
   return false;
 }

@@ -4,6 +4,7 @@
 #include "convergence/error.h"
 #include "fmt/format.h"
 #include "lib/base/status_macros.h"
+#include "lib/canary/weigh_evidence.h"
 
 namespace convergence {
 namespace {
@@ -71,6 +72,10 @@ absl::Status validate(const CanaryPolicy& policy) {
     return refuse("candidate_subset", fmt::format("is the stable subset, {}", policy.stable_subset));
   }
   CVG_RETURN_IF_ERROR(check_steps(policy.steps));
+  if (policy.evidence) {
+    CVG_RETURN_IF_ERROR(validate(analysis_of(policy)));
+    CVG_RETURN_IF_ERROR(validate(ramp_of(policy)));
+  }
   if (policy.intervals_per_step < 1) return refuse("intervals_per_step", "must be at least 1");
   if (policy.min_requests < 1) return refuse("min_requests", "must be at least 1; no request is no evidence");
   // Written so that NaN fails too.

@@ -30,8 +30,8 @@ double most_canary_seconds(const RampPolicy& ramp) {
 
 void warn_of_evidence(const SimulatedPolicy& policy, const Scenario& scenario, std::vector<std::string>& out) {
   const double margin = smallest_excluded(policy, scenario);
-  const double requests = scenario.rps * most_canary_seconds(policy.ramp);
-  const double needed = (std::log(1 / policy.analysis.beta) + 1.5) / margin;
+  const double requests = scenario.rps * most_canary_seconds(policy.evidence.ramp);
+  const double needed = (std::log(1 / policy.evidence.analysis.beta) + 1.5) / margin;
   if (requests < needed) {
     out.push_back(fmt::format(
         "at {:g} requests a second the canary gets at most {:.0f} requests until max_time; to exclude a rise of {} it "
@@ -43,7 +43,7 @@ void warn_of_evidence(const SimulatedPolicy& policy, const Scenario& scenario, s
                     "target finds smaller ones",
                     scenario.rps, points_text(margin)));
   }
-  if (policy.ramp.min_time < policy.analysis.interval * 4) {
+  if (policy.evidence.ramp.min_time < policy.evidence.analysis.interval * 4) {
     out.push_back("min_time is shorter than four intervals: faults that come late are not seen");
   }
 }
@@ -70,7 +70,7 @@ void warn_of_thresholds(const SimulatedPolicy& policy, const Scenario& scenario,
 
 double smallest_excluded(const SimulatedPolicy& policy, const Scenario& scenario) {
   const double requests = scenario.rps * seconds(scenario.before);
-  return plan_analysis(policy.analysis, {requests, requests * scenario.error_rate}, scenario.rps).margin;
+  return plan_analysis(policy.evidence.analysis, {requests, requests * scenario.error_rate}, scenario.rps).margin;
 }
 
 std::vector<std::string> warnings(const SimulatedPolicy& policy, const Scenario& scenario) {

@@ -26,7 +26,7 @@ void harm_until_the_horizon(const World& world, const Scenario& scenario, Simula
 }
 
 SimulatedRun run_evidence(const SimulatedPolicy& policy, const Scenario& scenario, Random& random) {
-  AnalysisOptions options = policy.analysis;
+  AnalysisOptions options = policy.evidence.analysis;
   const Duration interval = options.interval;
   World world(scenario, interval, random);
   if (options.bounds.empty()) options.bounds = scenario.bounds;
@@ -37,7 +37,7 @@ SimulatedRun run_evidence(const SimulatedPolicy& policy, const Scenario& scenari
   AnalysisState state = *begin_analysis(options, before);
 
   SimulatedRun run;
-  RampState ramp{policy.ramp.ladder.front()};
+  RampState ramp{policy.evidence.ramp.ladder.front()};
   move_to(run, Duration(0), ramp.weight);
   while (run.took < scenario.horizon) {
     const Interval counted = world.measure(run.took, ramp.weight);
@@ -48,7 +48,7 @@ SimulatedRun run_evidence(const SimulatedPolicy& policy, const Scenario& scenari
     state = *add_interval(options, std::move(state), counted);
     ramp.rate = (state.canary_requests + state.primary_requests) / seconds(run.took);
     const Judgement judgement = judge(options, state, {run.took, ramp.weight / 100.0});
-    RampDecision decision = ramp_step(policy.ramp, ramp, judgement);
+    RampDecision decision = ramp_step(policy.evidence.ramp, ramp, judgement);
     move_to(run, run.took, decision.weight);
     if (decision.weight != ramp.weight) ramp.at_weight = Duration(0);
     ramp.weight = decision.weight;

@@ -87,8 +87,8 @@ absl::Status validate(const Scenario& scenario) {
 
 absl::Status validate(const SimulatedPolicy& policy) {
   if (policy.rule == SimulatedRule::kEvidence) {
-    CVG_RETURN_IF_ERROR(validate(policy.analysis));
-    return validate(policy.ramp);
+    CVG_RETURN_IF_ERROR(validate(policy.evidence.analysis));
+    return validate(policy.evidence.ramp);
   }
   const ThresholdRule& rule = policy.threshold;
   if (rule.interval < kShortest || rule.interval > kLongest)

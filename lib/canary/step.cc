@@ -9,6 +9,7 @@
 #include "lib/canary/invariants.h"
 #include "lib/canary/table.h"
 #include "lib/canary/verdict.h"
+#include "lib/canary/weigh_evidence.h"
 
 namespace convergence {
 namespace {
@@ -245,9 +246,50 @@ void bad_evidence(Turn& turn, const Measurement& measured, std::string why) {
   }
 }
 
+void pause_at_deadline(Turn& turn, std::string why) {
+  turn.state.paused = true;
+  note(turn, CanaryReason::kPaused, std::move(why));
+  open_window(turn);
+}
+
+// A paused rollout is still measured, and taken back when it must be; it moves nowhere else.
+void follow(Turn& turn, const RampDecision& decision) {
+  CanaryState& state = turn.state;
+  if (decision.move == RampMove::kRollback) {
+    return roll_back(turn, decision.at_deadline ? CanaryReason::kStepDeadline : CanaryReason::kBadEvidence,
+                     decision.why);
+  }
+  if (state.paused || decision.move == RampMove::kStay) return open_window(turn);
+  if (decision.move == RampMove::kRaise) return pass_step(turn);
+  if (decision.move == RampMove::kPause) return pause_at_deadline(turn, decision.why);
+  promote(turn, decision.at_deadline ? CanaryReason::kStepDeadline : CanaryReason::kAllStepsPassed, decision.why);
+}
+
+// By evidence (docs/canary-analysis.md).
+void weigh_by_evidence(Turn& turn, const Measurement& measured) {
+  absl::StatusOr<Weighed> weighed = weigh_evidence(turn.state, measured, turn.at);
+  if (!weighed.ok() || !weighed->usable) {
+    if (weighed.ok()) turn.state.analysis = weighed->analysis;
+    note(turn, CanaryReason::kSourceBroken,
+         fmt::format("no measurement: {}",
+                     weighed.ok() ? weighed->analysis.refusal : std::string(weighed.status().message())));
+    return open_window(turn);
+  }
+  turn.state.analysis = std::move(weighed->analysis);
+  if (measured.candidate.requests > 0) turn.state.evidence_at = turn.at;
+  const AnalysisReason reason = weighed->judgement.reason;
+  const bool bad = reason == AnalysisReason::kWorse || reason == AnalysisReason::kSuspicious;
+  const CanaryReason told = measured.candidate.requests == 0 ? CanaryReason::kTooFewRequests
+                            : bad                            ? CanaryReason::kBadEvidence
+                                                             : CanaryReason::kGoodEvidence;
+  note(turn, told, weighed->decision.why, &measured);
+  follow(turn, weighed->decision);
+}
+
 void weigh(Turn& turn, const CanaryEvent& event) {
   const auto& measured = std::get<Measurement>(event.body);
   if (measured.epoch != turn.state.epoch) return;
+  if (turn.state.policy.evidence && measured.kind == EvidenceKind::kCounted) return weigh_by_evidence(turn, measured);
   Verdict verdict = judge(turn.state.policy, measured);
   switch (verdict.kind) {
     case VerdictKind::kGood:

@@ -1,3 +1,5 @@
+#include "lib/codec/analysis_codec.h"
+
 #include <cmath>
 #include <limits>
 #include <string>
@@ -20,16 +22,6 @@ absl::Status decode_count(const Json& json, const Place& place, double& out) {
   return decode(json, place, out);
 }
 
-absl::Status decode_counts(const Json& json, const Place& place, std::vector<double>& out) {
-  const Json::Array* items = json.as_array();
-  if (!items) return wrong_type(json, place, "a list");
-  out.clear();
-  for (std::size_t i = 0; i < items->size(); ++i) {
-    CVG_RETURN_IF_ERROR(decode_count((*items)[i], place.item(i), out.emplace_back()));
-  }
-  return absl::OkStatus();
-}
-
 // Evidence that was never staked is minus infinity, which is a null here.
 absl::Status decode_logs(const Json& json, const Place& place, std::vector<double>& out) {
   CVG_RETURN_IF_ERROR(decode_counts(json, place, out));
@@ -40,7 +32,6 @@ absl::Status decode_logs(const Json& json, const Place& place, std::vector<doubl
 }
 
 Json encode_number(double value) { return std::isfinite(value) ? Json(value) : Json(); }
-Json encode_numbers(const std::vector<double>& values) { return encode_each(values, encode_number); }
 
 // A list that ends with what is over every bound, as histograms have it, says no more without.
 absl::Status decode_bounds(const Json& json, const Place& place, std::vector<double>& out) {
@@ -75,6 +66,18 @@ Json encode_warm_up(const WarmUp& warm_up) {
 }
 
 }  // namespace
+
+absl::Status decode_counts(const Json& json, const Place& place, std::vector<double>& out) {
+  const Json::Array* items = json.as_array();
+  if (!items) return wrong_type(json, place, "a list");
+  out.clear();
+  for (std::size_t i = 0; i < items->size(); ++i) {
+    CVG_RETURN_IF_ERROR(decode_count((*items)[i], place.item(i), out.emplace_back()));
+  }
+  return absl::OkStatus();
+}
+
+Json encode_numbers(const std::vector<double>& values) { return encode_each(values, encode_number); }
 
 // ---- what is counted -------------------------------------------------------------------------------------------
 
@@ -114,9 +117,8 @@ Json encode(const Interval& interval) {
 
 // ---- options ---------------------------------------------------------------------------------------------------
 
-absl::Status decode(const Json& json, const Place& place, AnalysisOptions& out) {
-  return ObjectReader(json, place)
-      .optional("alpha", out.alpha)
+ObjectReader& read_analysis(ObjectReader& in, AnalysisOptions& out) {
+  return in.optional("alpha", out.alpha)
       .optional("beta", out.beta)
       .optional("rho0", out.rho0)
       .optional("delta0", out.delta0)
@@ -126,15 +128,12 @@ absl::Status decode(const Json& json, const Place& place, AnalysisOptions& out) 
       .optional("warm_up", out.warm_up, decode_warm_up)
       .optional("bounds", out.bounds, decode_bounds)
       .optional("choose_bounds", out.choose_bounds)
-      .optional("interval", out.interval)
       .optional("target", out.target)
       .optional("phi_window", out.phi_window)
-      .optional("error_share", out.error_share)
-      .finish();
+      .optional("error_share", out.error_share);
 }
 
-Json encode(const AnalysisOptions& options) {
-  ObjectWriter out;
+ObjectWriter& write_analysis(ObjectWriter& out, const AnalysisOptions& options) {
   out.put("alpha", options.alpha).put("beta", options.beta).put("rho0", options.rho0).put("delta0", options.delta0);
   if (options.margin) out.put("margin", *options.margin);
   if (options.phi) out.put("phi", *options.phi);
@@ -142,11 +141,19 @@ Json encode(const AnalysisOptions& options) {
       .put("warm_up", encode_warm_up(options.warm_up))
       .put("bounds", encode_numbers(options.bounds))
       .put("choose_bounds", options.choose_bounds)
-      .put("interval", duration_to_text(options.interval))
       .put("target", duration_to_text(options.target))
       .put("phi_window", duration_to_text(options.phi_window))
-      .put("error_share", options.error_share)
-      .take();
+      .put("error_share", options.error_share);
+}
+
+absl::Status decode(const Json& json, const Place& place, AnalysisOptions& out) {
+  ObjectReader in(json, place);
+  return read_analysis(in, out).optional("interval", out.interval).finish();
+}
+
+Json encode(const AnalysisOptions& options) {
+  ObjectWriter out;
+  return write_analysis(out, options).put("interval", duration_to_text(options.interval)).take();
 }
 
 // ---- the running evidence --------------------------------------------------------------------------------------

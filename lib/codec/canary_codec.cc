@@ -4,6 +4,8 @@
 
 #include "convergence/codec.h"
 #include "convergence/version.h"
+#include "lib/codec/analysis_codec.h"
+#include "lib/codec/evidence_codec.h"
 #include "lib/codec/object_reader.h"
 #include "lib/codec/object_writer.h"
 
@@ -16,19 +18,19 @@ absl::Status unknown_type(const Json& json, const Place& place, std::string_view
                                     "\"" + std::string(type) + "\" is none of " + std::string(names));
 }
 
-absl::Status decode_steps(const Json& json, const Place& place, std::vector<std::int32_t>& out) {
-  const Json::Array* items = json.as_array();
-  if (!items) return wrong_type(json, place, "a list");
-  out.clear();
-  for (std::size_t i = 0; i < items->size(); ++i) {
-    CVG_RETURN_IF_ERROR(decode_percent((*items)[i], place.item(i), out.emplace_back()));
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 // ---- policy ----------------------------------------------------------------------------------------------------
+
+absl::Status decode(const Json& json, const Place& place, EvidencePolicy& out) {
+  ObjectReader in(json, place);
+  return read_evidence(in, out).finish();
+}
+
+Json encode(const EvidencePolicy& evidence) {
+  ObjectWriter out;
+  return write_evidence(out, evidence).take();
+}
 
 absl::Status decode(const Json& json, const Place& place, CanaryPolicy& out) {
   return ObjectReader(json, place)
@@ -36,9 +38,10 @@ absl::Status decode(const Json& json, const Place& place, CanaryPolicy& out) {
       .optional("service", out.service)
       .optional("stable_subset", out.stable_subset)
       .optional("candidate_subset", out.candidate_subset)
-      .optional("steps", out.steps, decode_steps)
+      .optional("steps", out.steps, decode_weights)
       .optional("interval", out.interval)
       .optional("settle", out.settle)
+      .optional("evidence", out.evidence)
       .optional("intervals_per_step", out.intervals_per_step)
       .optional("min_requests", out.min_requests)
       .optional("min_success_rate", out.min_success_rate)
@@ -51,15 +54,16 @@ absl::Status decode(const Json& json, const Place& place, CanaryPolicy& out) {
 Json encode(const CanaryPolicy& policy) {
   Json::Array steps;
   for (std::int32_t weight : policy.steps) steps.push_back(encode_percent(weight));
-  return ObjectWriter()
-      .put("schema", CVG_SCHEMA_CURRENT)
+  ObjectWriter out;
+  out.put("schema", CVG_SCHEMA_CURRENT)
       .put("service", policy.service)
       .put("stable_subset", policy.stable_subset)
       .put("candidate_subset", policy.candidate_subset)
       .put("steps", std::move(steps))
       .put("interval", duration_to_text(policy.interval))
-      .put("settle", duration_to_text(policy.settle))
-      .put("intervals_per_step", policy.intervals_per_step)
+      .put("settle", duration_to_text(policy.settle));
+  if (policy.evidence) out.put("evidence", encode(*policy.evidence));
+  return out.put("intervals_per_step", policy.intervals_per_step)
       .put("min_requests", policy.min_requests)
       .put("min_success_rate", policy.min_success_rate)
       .put("max_failures", policy.max_failures)
@@ -153,6 +157,7 @@ absl::Status decode(const Json& json, const Place& place, CanaryState& out) {
       .optional("epoch", out.epoch)
       .optional("good", out.good)
       .optional("failures", out.failures)
+      .optional("analysis", out.analysis)
       .optional("started_at", out.started_at)
       .optional("step_started_at", out.step_started_at)
       .optional("evidence_at", out.evidence_at)
@@ -165,8 +170,8 @@ absl::Status decode(const Json& json, const Place& place, CanaryState& out) {
 }
 
 Json encode(const CanaryState& state) {
-  return ObjectWriter()
-      .put("schema", CVG_SCHEMA_CURRENT)
+  ObjectWriter out;
+  out.put("schema", CVG_SCHEMA_CURRENT)
       .put("rollout", state.rollout)
       .put("revision", state.revision)
       .put("policy", encode(state.policy))
@@ -176,8 +181,9 @@ Json encode(const CanaryState& state) {
       .put("weight", encode_percent(state.weight))
       .put("epoch", state.epoch)
       .put("good", state.good)
-      .put("failures", state.failures)
-      .put("started_at", encode(state.started_at))
+      .put("failures", state.failures);
+  if (state.analysis) out.put("analysis", encode(*state.analysis));
+  return out.put("started_at", encode(state.started_at))
       .put("step_started_at", encode(state.step_started_at))
       .put("evidence_at", encode(state.evidence_at))
       .put("deadline", state.deadline == kNever ? Json() : encode(state.deadline))
@@ -210,6 +216,9 @@ ObjectReader& read_members(ObjectReader& in, Measurement& out) {
       .optional("evidence", out.kind, decode_name<EvidenceKind>)
       .optional("stable", out.stable)
       .optional("candidate", out.candidate)
+      .optional("stable_buckets", out.stable_buckets, decode_counts)
+      .optional("candidate_buckets", out.candidate_buckets, decode_counts)
+      .optional("stable_instances", out.stable_instances)
       .optional("problem", out.problem);
 }
 ObjectReader& read_members(ObjectReader& in, EffectDone& out) {
@@ -235,8 +244,11 @@ void write_members(ObjectWriter& out, const Measurement& body) {
       .put("epoch", body.epoch)
       .put("evidence", to_string(body.kind))
       .put("stable", encode(body.stable))
-      .put("candidate", encode(body.candidate))
-      .put("problem", body.problem);
+      .put("candidate", encode(body.candidate));
+  if (!body.stable_buckets.empty()) out.put("stable_buckets", encode_numbers(body.stable_buckets));
+  if (!body.candidate_buckets.empty()) out.put("candidate_buckets", encode_numbers(body.candidate_buckets));
+  if (!body.stable_instances.empty()) out.put("stable_instances", encode_list(body.stable_instances, encode));
+  out.put("problem", body.problem);
 }
 void write_members(ObjectWriter& out, const EffectDone& body) {
   out.put("type", "effect-done")

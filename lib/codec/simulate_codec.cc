@@ -3,6 +3,7 @@
 
 #include "convergence/codec.h"
 #include "convergence/simulate.h"
+#include "lib/codec/evidence_codec.h"
 #include "lib/codec/object_reader.h"
 #include "lib/codec/object_writer.h"
 
@@ -20,28 +21,6 @@ absl::Status decode_seconds(const Json& json, const Place& place, Duration& out)
 }
 
 Json encode_seconds(Duration duration) { return Json(std::chrono::duration<double>(duration).count()); }
-
-absl::Status decode_weights(const Json& json, const Place& place, std::vector<std::int32_t>& out) {
-  const Json::Array* items = json.as_array();
-  if (!items) return wrong_type(json, place, "a list");
-  out.clear();
-  for (std::size_t i = 0; i < items->size(); ++i) {
-    CVG_RETURN_IF_ERROR(decode_percent((*items)[i], place.item(i), out.emplace_back()));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status decode_on_deadline(const Json& json, const Place& place, OnDeadline& out) {
-  const std::string* name = json.as_string();
-  if (!name) return wrong_type(json, place, "text");
-  for (OnDeadline action : {OnDeadline::kPromote, OnDeadline::kPause, OnDeadline::kRollback}) {
-    if (to_string(action) == *name) {
-      out = action;
-      return absl::OkStatus();
-    }
-  }
-  return place.error(json, "\"" + *name + "\" is none of promote, pause, rollback");
-}
 
 struct Latency {
   double& median_ms;
@@ -131,30 +110,12 @@ absl::Status decode_rule(const Json& json, const Place& place, SimulatedRule& ou
   return place.error(json, "\"" + *name + "\" is none of evidence, flagger (or threshold), consecutive, argo");
 }
 
-absl::Status decode_evidence(ObjectReader& in, SimulatedPolicy& out) {
-  AnalysisOptions& analysis = out.analysis;
-  RampPolicy& ramp = out.ramp;
-  in.optional("alpha", analysis.alpha)
-      .optional("beta", analysis.beta)
-      .optional("rho0", analysis.rho0)
-      .optional("delta0", analysis.delta0)
-      .optional("margin", analysis.margin)
-      .optional("phi", analysis.phi)
-      .optional("least_phi", analysis.least_phi)
-      .optional("warm_up", analysis.warm_up.intervals)
-      .optional("interval", analysis.interval)
-      .optional("target", analysis.target)
-      .optional("error_share", analysis.error_share)
-      .optional("ladder", ramp.ladder, decode_weights)
-      .optional("free", ramp.free)
-      .optional("dwell", ramp.dwell)
-      .optional("min_time", ramp.min_time)
-      .optional("max_time", ramp.max_time)
-      .optional("on_deadline", ramp.on_deadline, decode_on_deadline)
-      .optional("service_risk", ramp.service_risk)
-      .optional("absolute_risk", ramp.absolute_risk)
-      .optional("react", ramp.react);
-  return in.finish();
+absl::Status decode_evidence(ObjectReader& in, EvidencePolicy& out) {
+  return read_evidence(in, out)
+      .optional("interval", out.analysis.interval)
+      .optional("ladder", out.ramp.ladder, decode_weights)
+      .optional("free", out.ramp.free)
+      .finish();
 }
 
 absl::Status decode_threshold(const Json& json, const Place& place, ObjectReader& in, ThresholdRule& out) {
@@ -185,7 +146,7 @@ absl::Status decode(const Json& json, const Place& place, SimulatedPolicy& out) 
   in.optional("mode", rule, decode_rule);
   CVG_RETURN_IF_ERROR(in.finish_ignoring());
   out = simulated_policy(rule);
-  return rule == SimulatedRule::kEvidence ? decode_evidence(in, out) : decode_threshold(json, place, in, out.threshold);
+  return rule == SimulatedRule::kEvidence ? decode_evidence(in, out.evidence) : decode_threshold(json, place, in, out.threshold);
 }
 
 namespace {

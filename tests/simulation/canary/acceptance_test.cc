@@ -32,7 +32,7 @@ TEST_CASE("without the dispersion's factor bursts roll healthy canaries back") {
   scenario.burst = 8;
   SimulatedPolicy policy = simulated_policy(SimulatedRule::kEvidence);
   CHECK(rolled_back(policy, scenario) <= 0.05);
-  policy.analysis.phi = 1;
+  policy.evidence.analysis.phi = 1;
   CHECK(rolled_back(policy, scenario) >= 0.05);
 }
 

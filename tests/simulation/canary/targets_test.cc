@@ -199,8 +199,8 @@ TEST_CASE("G14: a canary exactly at the margin is promoted in at most beta of th
     scenario.canary.error_add = row.margin;
     scenario.bounds.clear();
     SimulatedPolicy policy = simulated_policy(SimulatedRule::kEvidence);
-    policy.analysis.margin = row.margin;
-    policy.analysis.alpha = 1e-9;  // never rolled back, so that nothing but the promotion ends it
+    policy.evidence.analysis.margin = row.margin;
+    policy.evidence.analysis.alpha = 1e-9;  // never rolled back, so that nothing but the promotion ends it
     int promoted = 0;
     for (int i = 0; i < runs_per_cell(); ++i) {
       promoted +=

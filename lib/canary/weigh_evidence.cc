@@ -1,0 +1,51 @@
+#include "lib/canary/weigh_evidence.h"
+
+#include "lib/base/status_macros.h"
+
+namespace convergence {
+namespace {
+
+Interval interval_of(const Measurement& measured) {
+  const auto arm = [](const RequestCount& count, const std::vector<double>& buckets) {
+    return ArmCount{static_cast<double>(count.requests), static_cast<double>(count.errors), buckets};
+  };
+  Interval interval;
+  interval.canary = arm(measured.candidate, measured.candidate_buckets);
+  interval.primary = arm(measured.stable, measured.stable_buckets);
+  interval.primary_instances = measured.stable_instances;
+  return interval;
+}
+
+}  // namespace
+
+AnalysisOptions analysis_of(const CanaryPolicy& policy) {
+  AnalysisOptions options = policy.evidence->analysis;
+  options.interval = policy.interval;
+  return options;
+}
+
+RampPolicy ramp_of(const CanaryPolicy& policy) {
+  RampPolicy ramp = policy.evidence->ramp;
+  ramp.ladder = policy.steps;
+  ramp.free = false;
+  return ramp;
+}
+
+absl::StatusOr<Weighed> weigh_evidence(const CanaryState& state, const Measurement& measured, Time at) {
+  const AnalysisOptions options = analysis_of(state.policy);
+  const AnalysisState before = state.analysis.value_or(AnalysisState{});
+  Weighed out;
+  CVG_ASSIGN_OR_RETURN(out.analysis, add_interval(options, before, interval_of(measured)));
+  out.usable = out.analysis.refused == before.refused;
+  RampState ramp;
+  ramp.weight = state.weight;
+  ramp.elapsed = at - state.started_at;
+  ramp.at_weight = at - state.step_started_at;
+  const double measured_for = std::chrono::duration<double>(options.interval * out.analysis.intervals).count();
+  if (measured_for > 0) ramp.rate = (out.analysis.canary_requests + out.analysis.primary_requests) / measured_for;
+  out.judgement = judge(options, out.analysis, {ramp.elapsed, state.weight / 100.0});
+  out.decision = ramp_step(ramp_of(state.policy), ramp, out.judgement);
+  return out;
+}
+
+}  // namespace convergence
