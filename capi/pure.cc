@@ -196,8 +196,8 @@ cvg_code cvg_canary_step(cvg_slice policy, cvg_slice state, cvg_slice event, cvg
 cvg_code cvg_compare(cvg_slice intervals, cvg_slice options, cvg_buffer* out, cvg_error** error) noexcept {
   return guarded(error, [&]() -> absl::Status {
     CVG_RETURN_IF_ERROR(require(out, "out"));
-    CVG_ASSIGN_OR_RETURN(std::vector<Interval> counted, read<std::vector<Interval>>(intervals, "intervals"));
-    CVG_ASSIGN_OR_RETURN(AnalysisOptions analysis, read<AnalysisOptions>(options, "options"));
+    CVG_ASSIGN_OR_RETURN(std::vector<Interval> counted, read_value<std::vector<Interval>>(intervals, "intervals"));
+    CVG_ASSIGN_OR_RETURN(AnalysisOptions analysis, read_value<AnalysisOptions>(options, "options"));
     CVG_ASSIGN_OR_RETURN(Comparison comparison, compare(counted, analysis));
     return give(to_json(comparison), out);
   });
@@ -207,8 +207,8 @@ cvg_code cvg_simulate(cvg_slice policy, cvg_slice scenario, int64_t runs, uint64
                       cvg_error** error) noexcept {
   return guarded(error, [&]() -> absl::Status {
     CVG_RETURN_IF_ERROR(require(out, "out"));
-    CVG_ASSIGN_OR_RETURN(SimulatedPolicy simulated, read<SimulatedPolicy>(policy, "policy"));
-    CVG_ASSIGN_OR_RETURN(Scenario service, read<Scenario>(scenario, "scenario"));
+    CVG_ASSIGN_OR_RETURN(SimulatedPolicy simulated, read_value<SimulatedPolicy>(policy, "policy"));
+    CVG_ASSIGN_OR_RETURN(Scenario service, read_value<Scenario>(scenario, "scenario"));
     CVG_ASSIGN_OR_RETURN(Simulation simulation, simulate(simulated, service, runs, seed));
     return give(to_json(simulation), out);
   });

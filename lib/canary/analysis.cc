@@ -9,18 +9,17 @@
 #include "fmt/format.h"
 #include "lib/base/status_macros.h"
 #include "lib/canary/evidence.h"
+#include "lib/canary/seconds.h"
 #include "lib/canary/weigh.h"
 
 namespace convergence {
 namespace {
 
-constexpr double kNothing = -std::numeric_limits<double>::infinity();
+constexpr double kNoStake = -std::numeric_limits<double>::infinity();
 // What the dispersion is taken to be where the primary's instances are not known apart (statistics.md 7.1).
 constexpr double kUnknownPhi = 2;
 constexpr double kPhiPrior = 20;
 constexpr std::size_t kMostBoundaries = 12;
-
-double seconds_of(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 double requests_of(const Interval& interval) { return interval.canary.requests + interval.primary.requests; }
 
@@ -61,13 +60,13 @@ std::vector<std::int64_t> judged_bounds(const AnalysisOptions& options, const Ar
 }
 
 void make_room(AnalysisState& state) {
-  state.errors.worse.assign(kErrorBets.size(), kNothing);
-  state.errors.fine.assign(kFineBets.size(), kNothing);
+  state.errors.worse.assign(kErrorBets.size(), kNoStake);
+  state.errors.fine.assign(kFineBets.size(), kNoStake);
   for (auto* sums : {&state.upper_a, &state.upper_g}) sums->assign(kFineBets.size(), 0);
   for (auto* sums : {&state.lower_a, &state.lower_g}) sums->assign(kErrorBets.size(), 0);
   MetricEvidence boundary;
-  boundary.worse.assign(kLatencyBets.size(), kNothing);
-  boundary.fine.assign(kFineBets.size() + kBoundedBets.size(), kNothing);
+  boundary.worse.assign(kLatencyBets.size(), kNoStake);
+  boundary.fine.assign(kFineBets.size() + kBoundedBets.size(), kNoStake);
   state.latency.assign(state.plan->boundaries.size(), boundary);
 }
 
@@ -141,7 +140,7 @@ Tolerance tolerance_of(const AnalysisOptions& options, std::int64_t interval) {
 // No interval may decide alone (7.2).
 double cap(double level) { return std::log(2 / std::sqrt(level)); }
 
-struct Turn {
+struct Stakes {
   const AnalysisOptions& options;
   double stake;      // log of what is placed on this interval as the first bad one
   double worse_cap;  // log
@@ -149,24 +148,24 @@ struct Turn {
   Tolerance tolerance;
 };
 
-void add_worse(const Turn& turn, const Counts& counts, std::span<const double> bets, MetricEvidence& metric) {
+void add_worse(const Stakes& stakes, const Counts& counts, std::span<const double> bets, MetricEvidence& metric) {
   std::array<double, kErrorBets.size()> log_e{};
-  worse_evidence(counts, bets, turn.tolerance, std::span(log_e).first(bets.size()));
+  worse_evidence(counts, bets, stakes.tolerance, std::span(log_e).first(bets.size()));
   for (std::size_t k = 0; k < bets.size(); ++k) {
-    metric.worse[k] = log_add(metric.worse[k], turn.stake) + std::min(log_e[k] / metric.phi, turn.worse_cap);
+    metric.worse[k] = log_add(metric.worse[k], stakes.stake) + std::min(log_e[k] / metric.phi, stakes.worse_cap);
   }
 }
 
-void add_fine(const Turn& turn, const LinearBet& bet, double margin, const MetricEvidence& metric, double& sum) {
-  sum = log_add(sum, turn.stake) + std::min((bet.a + margin * bet.g) / metric.phi, turn.fine_cap);
+void add_fine(const Stakes& stakes, const LinearBet& bet, double margin, const MetricEvidence& metric, double& sum) {
+  sum = log_add(sum, stakes.stake) + std::min((bet.a + margin * bet.g) / metric.phi, stakes.fine_cap);
 }
 
-void add_errors(const Turn& turn, const Counts& counts, AnalysisState& state) {
+void add_errors(const Stakes& stakes, const Counts& counts, AnalysisState& state) {
   MetricEvidence& metric = state.errors;
-  add_worse(turn, counts, kErrorBets, metric);
+  add_worse(stakes, counts, kErrorBets, metric);
   for (std::size_t k = 0; k < kFineBets.size(); ++k) {
     const LinearBet bet = fine_bet(counts, kFineBets[k], 1);
-    add_fine(turn, bet, state.plan->margin, metric, metric.fine[k]);
+    add_fine(stakes, bet, state.plan->margin, metric, metric.fine[k]);
     state.upper_a[k] += bet.a / metric.phi;
     state.upper_g[k] += bet.g / metric.phi;
   }
@@ -179,14 +178,14 @@ void add_errors(const Turn& turn, const Counts& counts, AnalysisState& state) {
   metric.primary += counts.x_p;
 }
 
-void add_boundary(const Turn& turn, const Counts& counts, const Boundary& boundary, MetricEvidence& metric) {
-  add_worse(turn, counts, kLatencyBets, metric);
+void add_boundary(const Stakes& stakes, const Counts& counts, const Boundary& boundary, MetricEvidence& metric) {
+  add_worse(stakes, counts, kLatencyBets, metric);
   for (std::size_t k = 0; k < kFineBets.size(); ++k) {
-    add_fine(turn, fine_bet(counts, kFineBets[k], 1), boundary.margin, metric, metric.fine[k]);
+    add_fine(stakes, fine_bet(counts, kFineBets[k], 1), boundary.margin, metric, metric.fine[k]);
   }
   for (std::size_t k = 0; k < kBoundedBets.size(); ++k) {
     const LinearBet bet = bounded_bet(counts, kBoundedBets[k]);
-    add_fine(turn, bet, boundary.margin, metric, metric.fine[kFineBets.size() + k]);
+    add_fine(stakes, bet, boundary.margin, metric, metric.fine[kFineBets.size() + k]);
   }
   metric.canary += counts.x_c;
   metric.primary += counts.x_p;
@@ -275,18 +274,18 @@ absl::StatusOr<AnalysisState> add_interval(const AnalysisOptions& options, Analy
   }
   estimate_phi(options, state, interval.primary_instances);
   ++state.intervals;
-  const Turn turn{options, log_stake(static_cast<double>(state.intervals)), cap(options.alpha), cap(options.beta),
-                  tolerance_of(options, state.intervals)};
+  const Stakes stakes{options, log_stake(static_cast<double>(state.intervals)), cap(options.alpha), cap(options.beta),
+                      tolerance_of(options, state.intervals)};
   const ArmCount& canary = interval.canary;
   const ArmCount& primary = interval.primary;
   state.canary_requests += canary.requests;
   state.primary_requests += primary.requests;
-  add_errors(turn, error_counts(interval), state);
+  add_errors(stakes, error_counts(interval), state);
   for (std::size_t j = 0; j < state.latency.size(); ++j) {
     const Boundary& boundary = state.plan->boundaries[j];
     const Counts counts{canary.requests, primary.requests, slower(canary, boundary.bound),
                         slower(primary, boundary.bound)};
-    add_boundary(turn, counts, boundary, state.latency[j]);
+    add_boundary(stakes, counts, boundary, state.latency[j]);
   }
   const double enough = std::log(1 / options.beta);
   for_each_metric(state, [&](MetricEvidence& metric) {

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kMostBounds = 1000;
 
-absl::Status refuse(std::string_view field, std::string_view problem) {
+absl::Status refuse_option(std::string_view field, std::string_view problem) {
   return make_error(ErrorKind::kValidate, fmt::format("analysis: {}: {}", field, problem),
                     Json(Json::Object{{"field", Json(field)}}));
 }
@@ -18,21 +18,21 @@ absl::Status refuse(std::string_view field, std::string_view problem) {
 // Written so that NaN fails.
 absl::Status check_within(std::string_view field, double value, double low, double high) {
   if (value >= low && value <= high) return absl::OkStatus();
-  return refuse(field, fmt::format("is {}; it must be in {}..{}", value, low, high));
+  return refuse_option(field, fmt::format("is {}; it must be in {}..{}", value, low, high));
 }
 
 absl::Status check_level(std::string_view field, double level) {
   if (level > 0 && level < 1) return absl::OkStatus();
-  return refuse(field, fmt::format("is {}; a probability between 0 and 1 is wanted, as 0.01", level));
+  return refuse_option(field, fmt::format("is {}; a probability between 0 and 1 is wanted, as 0.01", level));
 }
 
-absl::Status check_bounds(const std::vector<double>& bounds) {
-  if (bounds.size() > kMostBounds) return refuse("bounds", fmt::format("are more than {}", kMostBounds));
+absl::Status check_option_bounds(const std::vector<double>& bounds) {
+  if (bounds.size() > kMostBounds) return refuse_option("bounds", fmt::format("are more than {}", kMostBounds));
   for (std::size_t j = 0; j < bounds.size(); ++j) {
     if (!std::isfinite(bounds[j]) || bounds[j] < 0)
-      return refuse("bounds", fmt::format("{} is not a latency", bounds[j]));
+      return refuse_option("bounds", fmt::format("{} is not a latency", bounds[j]));
     if (j > 0 && bounds[j] <= bounds[j - 1]) {
-      return refuse("bounds", fmt::format("{} after {}; bounds must rise", bounds[j], bounds[j - 1]));
+      return refuse_option("bounds", fmt::format("{} after {}; bounds must rise", bounds[j], bounds[j - 1]));
     }
   }
   return absl::OkStatus();
@@ -91,9 +91,9 @@ absl::Status validate(const AnalysisOptions& options) {
   CVG_RETURN_IF_ERROR(check_within("delta0", options.delta0, 0, 1));
   CVG_RETURN_IF_ERROR(check_within("warm_up.rho0", options.warm_up.rho0, 0, kMostRho));
   CVG_RETURN_IF_ERROR(check_within("warm_up.delta0", options.warm_up.delta0, 0, 1));
-  if (options.warm_up.intervals < 0) return refuse("warm_up.intervals", "is negative");
+  if (options.warm_up.intervals < 0) return refuse_option("warm_up.intervals", "is negative");
   if (options.margin && !(*options.margin > 0 && *options.margin <= 1)) {
-    return refuse("margin", fmt::format("is {}; a share above 0, at most 1, is wanted", *options.margin));
+    return refuse_option("margin", fmt::format("is {}; a share above 0, at most 1, is wanted", *options.margin));
   }
   if (options.phi) CVG_RETURN_IF_ERROR(check_within("phi", *options.phi, 1, kMostPhi));
   CVG_RETURN_IF_ERROR(check_within("least_phi", options.least_phi, 1, kMostPhi));
@@ -102,9 +102,9 @@ absl::Status validate(const AnalysisOptions& options) {
                                         {"target", options.target},
                                         {"phi_window", options.phi_window}}) {
     if (duration <= Duration(0))
-      return refuse(field, fmt::format("is {} ns; it must be more than 0", duration.count()));
+      return refuse_option(field, fmt::format("is {} ns; it must be more than 0", duration.count()));
   }
-  return check_bounds(options.bounds);
+  return check_option_bounds(options.bounds);
 }
 
 absl::Status check_interval(const AnalysisOptions& options, const Interval& interval) {

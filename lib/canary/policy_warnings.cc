@@ -3,12 +3,11 @@
 
 #include "convergence/simulate.h"
 #include "fmt/format.h"
+#include "lib/canary/seconds.h"
 #include "lib/canary/words.h"
 
 namespace convergence {
 namespace {
-
-double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 // A request slower than this is one in a hundred: of a log-normal latency.
 double percentile_99(const Scenario& scenario) {
@@ -19,9 +18,9 @@ double percentile_99(const Scenario& scenario) {
 // As much time with all the traffic as the canary has of it until max_time, if every weight is raised after its dwell.
 double most_canary_seconds(const RampPolicy& ramp) {
   double sum = 0;
-  double left = seconds(ramp.max_time);
+  double left = seconds_of(ramp.max_time);
   for (std::int32_t weight : ramp.ladder) {
-    const double here = weight == ramp.ladder.back() ? left : std::min(left, seconds(ramp.dwell));
+    const double here = weight == ramp.ladder.back() ? left : std::min(left, seconds_of(ramp.dwell));
     sum += here * weight / 10000.0;
     left -= here;
   }
@@ -58,7 +57,7 @@ void warn_of_thresholds(const SimulatedPolicy& policy, const Scenario& scenario,
     out.push_back(fmt::format("the service's own 99th percentile is {:.0f} ms, the limit is {:g}: every canary fails",
                               percentile_99(scenario), rule.max_latency_ms));
   }
-  const double requests = scenario.rps * rule.steps.front() / 10000.0 * seconds(rule.interval);
+  const double requests = scenario.rps * rule.steps.front() / 10000.0 * seconds_of(rule.interval);
   if (requests < 20 && policy.rule != SimulatedRule::kArgo) {
     out.push_back(
         fmt::format("a check sees {:.1f} requests of the canary; one without any counts as failed", requests));
@@ -69,7 +68,7 @@ void warn_of_thresholds(const SimulatedPolicy& policy, const Scenario& scenario,
 }  // namespace
 
 double smallest_excluded(const SimulatedPolicy& policy, const Scenario& scenario) {
-  const double requests = scenario.rps * seconds(scenario.before);
+  const double requests = scenario.rps * seconds_of(scenario.before);
   return plan_analysis(policy.evidence.analysis, {requests, requests * scenario.error_rate}, scenario.rps).margin;
 }
 

@@ -5,22 +5,23 @@
 #include "convergence/error.h"
 #include "fmt/format.h"
 #include "lib/base/status_macros.h"
+#include "lib/canary/seconds.h"
 #include "lib/canary/words.h"
 
 namespace convergence {
 namespace {
 
-absl::Status refuse(std::string_view field, std::string_view problem) {
+absl::Status refuse_ramp(std::string_view field, std::string_view problem) {
   return make_error(ErrorKind::kValidate, fmt::format("ramp: {}: {}", field, problem),
                     Json(Json::Object{{"field", Json(field)}}));
 }
 
 absl::Status check_ladder(const std::vector<std::int32_t>& ladder) {
-  if (ladder.empty()) return refuse("ladder", "is empty; give at least one weight");
+  if (ladder.empty()) return refuse_ramp("ladder", "is empty; give at least one weight");
   std::int32_t before = 0;
   for (std::int32_t weight : ladder) {
-    if (weight < 1 || weight > 10000) return refuse("ladder", fmt::format("{} is not in 1..10000", weight));
-    if (weight <= before) return refuse("ladder", fmt::format("{} after {}; weights must rise", weight, before));
+    if (weight < 1 || weight > 10000) return refuse_ramp("ladder", fmt::format("{} is not in 1..10000", weight));
+    if (weight <= before) return refuse_ramp("ladder", fmt::format("{} after {}; weights must rise", weight, before));
     before = weight;
   }
   return absl::OkStatus();
@@ -30,7 +31,7 @@ double as_share(std::int32_t weight) { return weight / 10000.0; }
 
 // The largest weight at which what may still be wrong stays within one of the two risks.
 double largest_safe(const RampPolicy& policy, const RampState& state, double upper) {
-  const double seconds = std::chrono::duration<double>(policy.react).count();
+  const double seconds = seconds_of(policy.react);
   const double by_service = policy.service_risk / upper;
   const double by_count = state.rate > 0 ? policy.absolute_risk / (seconds * state.rate * upper) : 1;
   return std::max(by_service, by_count);
@@ -115,16 +116,18 @@ std::string_view to_string(RampMove move) {
 
 absl::Status validate(const RampPolicy& policy) {
   CVG_RETURN_IF_ERROR(check_ladder(policy.ladder));
-  if (policy.dwell < Duration(0)) return refuse("dwell", "is negative");
-  if (policy.min_time < Duration(0)) return refuse("min_time", "is negative");
-  if (policy.max_time <= policy.min_time) return refuse("max_time", "is not after min_time");
+  if (policy.dwell < Duration(0)) return refuse_ramp("dwell", "is negative");
+  if (policy.min_time < Duration(0)) return refuse_ramp("min_time", "is negative");
+  if (policy.max_time <= policy.min_time) return refuse_ramp("max_time", "is not after min_time");
   // A ladder that cannot be climbed in time would never be judged at its top.
   if (!policy.free && static_cast<std::int64_t>(policy.ladder.size()) * policy.dwell > policy.max_time) {
-    return refuse("max_time", "is over before every weight of the ladder had its dwell");
+    return refuse_ramp("max_time", "is over before every weight of the ladder had its dwell");
   }
-  if (!(policy.service_risk > 0 && policy.service_risk <= 1)) return refuse("service_risk", "must be in 0..1, above 0");
-  if (!(policy.absolute_risk >= 0 && policy.absolute_risk < 1e12)) return refuse("absolute_risk", "must be 0 or more");
-  if (policy.react <= Duration(0)) return refuse("react", "must be more than 0");
+  if (!(policy.service_risk > 0 && policy.service_risk <= 1))
+    return refuse_ramp("service_risk", "must be in 0..1, above 0");
+  if (!(policy.absolute_risk >= 0 && policy.absolute_risk < 1e12))
+    return refuse_ramp("absolute_risk", "must be 0 or more");
+  if (policy.react <= Duration(0)) return refuse_ramp("react", "must be more than 0");
   return absl::OkStatus();
 }
 

@@ -5,13 +5,12 @@
 
 #include "lib/base/status_macros.h"
 #include "lib/canary/random.h"
+#include "lib/canary/seconds.h"
 #include "lib/canary/threshold_rule.h"
 #include "lib/canary/world.h"
 
 namespace convergence {
 namespace {
-
-double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 void move_to(SimulatedRun& run, Duration at, std::int32_t weight) {
   if (run.weights.empty() || run.weights.back().second != weight) run.weights.push_back({at, weight});
@@ -21,7 +20,7 @@ void move_to(SimulatedRun& run, Duration at, std::int32_t weight) {
 void harm_until_the_horizon(const World& world, const Scenario& scenario, SimulatedRun& run) {
   constexpr Duration kStep = std::chrono::seconds(10);
   for (Duration at = run.took; at < scenario.horizon; at += kStep) {
-    run.harmed += scenario.rps * seconds(kStep) * world.extra_harm(at);
+    run.harmed += scenario.rps * seconds_of(kStep) * world.extra_harm(at);
   }
 }
 
@@ -46,7 +45,7 @@ SimulatedRun run_evidence(const SimulatedPolicy& policy, const Scenario& scenari
     ramp.elapsed = run.took;
     ramp.at_weight += interval;
     state = *add_interval(options, std::move(state), counted);
-    ramp.rate = (state.canary_requests + state.primary_requests) / seconds(run.took);
+    ramp.rate = (state.canary_requests + state.primary_requests) / seconds_of(run.took);
     const Judgement judgement = judge(options, state, {run.took, ramp.weight / 100.0});
     RampDecision decision = ramp_step(policy.evidence.ramp, ramp, judgement);
     move_to(run, run.took, decision.weight);
@@ -127,8 +126,8 @@ absl::StatusOr<Simulation> simulate(const SimulatedPolicy& policy, const Scenari
     out.promoted += run.outcome == RolloutOutcome::kPromoted;
     out.rolled_back += run.outcome == RolloutOutcome::kRolledBack;
     out.inconclusive += run.outcome == RolloutOutcome::kInconclusive;
-    if (run.promoted) promotions.push_back(seconds(run.took));
-    if (run.outcome == RolloutOutcome::kRolledBack) rollbacks.push_back(seconds(run.took));
+    if (run.promoted) promotions.push_back(seconds_of(run.took));
+    if (run.outcome == RolloutOutcome::kRolledBack) rollbacks.push_back(seconds_of(run.took));
     harmed.push_back(run.harmed);
     out.harmed_mean += run.harmed / static_cast<double>(runs);
     if (i == 0) out.first = std::move(run);

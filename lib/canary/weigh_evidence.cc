@@ -1,6 +1,7 @@
 #include "lib/canary/weigh_evidence.h"
 
 #include "lib/base/status_macros.h"
+#include "lib/canary/seconds.h"
 
 namespace convergence {
 namespace {
@@ -41,7 +42,7 @@ absl::StatusOr<Weighed> weigh_evidence(const CanaryState& state, const Measureme
   ramp.weight = state.weight;
   ramp.elapsed = at - state.started_at;
   ramp.at_weight = at - state.step_started_at;
-  const double measured_for = std::chrono::duration<double>(options.interval * out.analysis.intervals).count();
+  const double measured_for = seconds_of(options.interval * out.analysis.intervals);
   if (measured_for > 0) ramp.rate = (out.analysis.canary_requests + out.analysis.primary_requests) / measured_for;
   out.judgement = judge(options, out.analysis, {ramp.elapsed, state.weight / 100.0});
   out.decision = ramp_step(ramp_of(state.policy), ramp, out.judgement);

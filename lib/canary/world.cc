@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "lib/canary/seconds.h"
+
 namespace convergence {
 namespace {
-
-double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 // Share of a log-normal latency within a bound.
 double log_normal(double bound, double median, double sigma) {
@@ -31,7 +31,7 @@ double World::failing(Duration at, bool canary) const {
   double rate = scenario_.error_rate;
   if (scenario_.drift) {
     constexpr double kTwoPi = 6.283185307179586;
-    const double phase = kTwoPi * seconds(at) / seconds(scenario_.drift->period);
+    const double phase = kTwoPi * seconds_of(at) / seconds_of(scenario_.drift->period);
     rate += (scenario_.drift->peak - rate) * (1 - std::cos(phase)) / 2;
   }
   if (during(scenario_.incident, at)) rate = scenario_.incident->error_rate;
@@ -113,13 +113,13 @@ ArmCount World::count_arm(Duration at, std::int64_t requests, bool canary, std::
 
 Interval World::measure(Duration at, std::int32_t weight) {
   Interval out;
-  const double length = seconds(interval_);
+  const double length = seconds_of(interval_);
   const double share = weight / 10000.0;
   out.weight = weight / 100.0;
   const Duration late = std::min(scenario_.scrape_offset, interval_);
   const auto arrivals = [&](double part, double of) { return random_.poisson(scenario_.rps * length * part * of); };
   out.primary = count_arm(at, arrivals(1, 1 - share), false, scenario_.primary_instances, &out.primary_instances);
-  const double part = seconds(late) / length;
+  const double part = seconds_of(late) / length;
   out.canary = count_arm(at, arrivals(1 - part, share), true, scenario_.canary_instances, nullptr);
   if (late > Duration(0)) {
     add(count_arm(at + interval_, arrivals(part, share), true, scenario_.canary_instances, nullptr), out.canary);

@@ -27,7 +27,7 @@ Json encode_body(const StepBody& body) {
       .take();
 }
 
-absl::Status decode_body(const Json& json, const Place& place, StepBody& out) {
+absl::Status decode_action_body(const Json& json, const Place& place, StepBody& out) {
   if (json.find("Kind")) return decode(json, place, out.emplace<ConfigEntry>());
   ServiceRegistration& registration = out.emplace<ServiceRegistration>();
   std::string node;
@@ -75,8 +75,8 @@ absl::Status decode(const Json& json, const Place& place, Step& out) {
       .optional("needs", out.needs)
       .optional("cas_index", out.cas_index)
       .optional("cas_from", out.cas_from)
-      .optional("body", out.body, decode_body)
-      .optional("before", out.before, decode_body)
+      .optional("body", out.body, decode_action_body)
+      .optional("before", out.before, decode_action_body)
       .finish();
 }
 
