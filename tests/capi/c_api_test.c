@@ -180,7 +180,6 @@ static void test_pure(void) {
 
 static void test_compare(void) {
   cvg_buffer out = {0};
-  cvg_error* error = NULL;
   CHECK_OK(cvg_compare(cvg_text("[{\"canary\":{\"n\":500,\"x\":250},\"primary\":{\"n\":500,\"x\":1}},"
                                 "{\"canary\":{\"n\":500,\"x\":250},\"primary\":{\"n\":500,\"x\":1}}]"),
                        cvg_text("{\"phi\":1}"), &out, &error));

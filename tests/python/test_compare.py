@@ -28,16 +28,20 @@ def zero_tolerance(nc, np, xc, xp, r):
     return lam * xc - min(m * (1 + theta * (r - 1)).ln(), nc * (1 + f * (r - 1)).ln(), lam * nc * f + v * (r - 1 - lam))
 
 
+def clamped(log):
+    return min(max(log, D(-700)), D(700))  # 8.1, numbers
+
+
 def tolerant(nc, np, xc, xp, r, rho, delta):
     if nc == 0:
         return ZERO
     if rho == 0:
-        return xc * r.ln() - nc * delta * (r - 1)
+        return clamped(xc * r.ln() - nc * delta * (r - 1))
     if np == 0 or r <= rho:
         return ZERO
     g = ((nc * r + np) / (nc * rho + np)).ln()
     a = r / rho * (-g).exp()
-    return xc * (r / rho).ln() - (xc + xp) * g - nc * delta * (a - 1)
+    return clamped(xc * (r / rho).ln() - (xc + xp) * g - nc * delta * (a - 1))
 
 
 class Running:
