@@ -146,7 +146,8 @@ absl::Status decode(const Json& json, const Place& place, SimulatedPolicy& out) 
   in.optional("mode", rule, decode_rule);
   CVG_RETURN_IF_ERROR(in.finish_ignoring());
   out = simulated_policy(rule);
-  return rule == SimulatedRule::kEvidence ? decode_evidence(in, out.evidence) : decode_threshold(json, place, in, out.threshold);
+  return rule == SimulatedRule::kEvidence ? decode_evidence(in, out.evidence)
+                                          : decode_threshold(json, place, in, out.threshold);
 }
 
 namespace {

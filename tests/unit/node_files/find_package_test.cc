@@ -46,8 +46,9 @@ TEST_CASE("F33: the first that lies there, with its size and digest") {
   put_file(folder.path() + "/b/2.zip.sha256", kDigestOfIt + "  2.zip\n");
   CHECK(find_package({below + "/b/2.zip"}, quick(), {}).value() == *found);
   put_file(folder.path() + "/b/2.zip.sha256", std::string(64, '0'));
-  CHECK_ERROR(find_package({below + "/b/2.zip"}, quick(), {}), ErrorKind::kValidate,
-              fmt::format("{0}/b/2.zip: its SHA-256 is {1}, and {0}/b/2.zip.sha256 says 0000", folder.path(), kDigestOfIt));
+  CHECK_ERROR(
+      find_package({below + "/b/2.zip"}, quick(), {}), ErrorKind::kValidate,
+      fmt::format("{0}/b/2.zip: its SHA-256 is {1}, and {0}/b/2.zip.sha256 says 0000", folder.path(), kDigestOfIt));
   CHECK_ERROR(find_package({below + "/a/1.zip", below + "/d"}, quick(), {}), ErrorKind::kNotFound,
               fmt::format("no package lies at {0}/a/1.zip, {0}/d; publish it, or name it", below));
   CHECK_ERROR(find_package({}, quick(), {}), ErrorKind::kNotFound, "no package lies at any place");
@@ -68,7 +69,8 @@ TEST_CASE("F33: over http the digest beside it is believed, and without one all 
     return found == files.end() ? http_answer(404, "no") : http_answer(200, found->second);
   });
   const std::string base = "http://" + server.address();
-  CHECK(find_package({base + "/a.zip", base + "/b.zip"}, quick(), {}).value() == Package{base + "/b.zip", kDigestOfIt, 7});
+  CHECK(find_package({base + "/a.zip", base + "/b.zip"}, quick(), {}).value() ==
+        Package{base + "/b.zip", kDigestOfIt, 7});
   CHECK(find_package({base + "/c.zip"}, quick(), {}).value() == Package{base + "/c.zip", std::string(64, 'c'), 7});
   CHECK_ERROR(find_package({base + "/d.zip"}, quick(), {}), ErrorKind::kDecode, "/d.zip.sha256: does not begin");
   CHECK_ERROR(find_package({base + "/a.zip", base + "/closed.zip"}, quick(), {}), ErrorKind::kNotFound,
