@@ -174,40 +174,6 @@ AnalysisVerdict verdict_of(AnalysisReason reason) {
 
 }  // namespace
 
-std::string_view to_string(AnalysisVerdict verdict) {
-  switch (verdict) {
-    case AnalysisVerdict::kContinue:
-      return "continue";
-    case AnalysisVerdict::kHold:
-      return "hold";
-    case AnalysisVerdict::kRollback:
-      return "rollback";
-    case AnalysisVerdict::kPromote:
-      return "promote";
-    case AnalysisVerdict::kInconclusive:
-      return "inconclusive";
-  }
-  return "";
-}
-
-std::string_view to_string(AnalysisReason reason) {
-  switch (reason) {
-    case AnalysisReason::kUndecided:
-      return "undecided";
-    case AnalysisReason::kWorse:
-      return "worse";
-    case AnalysisReason::kSuspicious:
-      return "suspicious";
-    case AnalysisReason::kFine:
-      return "fine";
-    case AnalysisReason::kNoUsableData:
-      return "no-usable-data";
-    case AnalysisReason::kNoTraffic:
-      return "no-traffic";
-  }
-  return "";
-}
-
 Judgement judge(const AnalysisOptions& options, const AnalysisState& state, const Occasion& occasion) {
   Judgement out;
   if (state.plan && state.intervals > 0) {

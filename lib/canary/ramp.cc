@@ -86,34 +86,6 @@ RampDecision raise(const RampPolicy& policy, const RampState& state, const Judge
 
 }  // namespace
 
-std::string_view to_string(OnDeadline action) {
-  switch (action) {
-    case OnDeadline::kPromote:
-      return "promote";
-    case OnDeadline::kPause:
-      return "pause";
-    case OnDeadline::kRollback:
-      return "rollback";
-  }
-  return "";
-}
-
-std::string_view to_string(RampMove move) {
-  switch (move) {
-    case RampMove::kStay:
-      return "stay";
-    case RampMove::kRaise:
-      return "raise";
-    case RampMove::kPromote:
-      return "promote";
-    case RampMove::kRollback:
-      return "rollback";
-    case RampMove::kPause:
-      return "pause";
-  }
-  return "";
-}
-
 absl::Status validate(const RampPolicy& policy) {
   CVG_RETURN_IF_ERROR(check_ladder(policy.ladder));
   if (policy.dwell < Duration(0)) return refuse_ramp("dwell", "is negative");

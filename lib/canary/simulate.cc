@@ -92,18 +92,6 @@ Spread spread_of(std::vector<double> values) {
 
 }  // namespace
 
-std::string_view to_string(RolloutOutcome outcome) {
-  switch (outcome) {
-    case RolloutOutcome::kPromoted:
-      return "promoted";
-    case RolloutOutcome::kRolledBack:
-      return "rolled-back";
-    case RolloutOutcome::kInconclusive:
-      return "inconclusive";
-  }
-  return "";
-}
-
 SimulatedRun simulate_run(const SimulatedPolicy& policy, const Scenario& scenario, std::uint64_t seed,
                           std::uint64_t run) {
   Random random(seed, run);

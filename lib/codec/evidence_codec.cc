@@ -1,27 +1,9 @@
 #include "lib/codec/evidence_codec.h"
 
-#include <string>
-
 #include "convergence/codec.h"
 #include "lib/codec/analysis_codec.h"
 
 namespace convergence::codec {
-namespace {
-
-absl::Status decode_on_deadline(const Json& json, const Place& place, OnDeadline& out) {
-  const std::string* name = json.as_string();
-  if (!name) return wrong_type(json, place, "text");
-  for (OnDeadline action : {OnDeadline::kPromote, OnDeadline::kPause, OnDeadline::kRollback}) {
-    if (to_string(action) == *name) {
-      out = action;
-      return absl::OkStatus();
-    }
-  }
-  return place.error(json, "\"" + *name + "\" is none of promote, pause, rollback");
-}
-
-}  // namespace
-
 absl::Status decode_weights(const Json& json, const Place& place, std::vector<std::int32_t>& out) {
   const Json::Array* items = json.as_array();
   if (!items) return wrong_type(json, place, "a list");
@@ -37,7 +19,7 @@ ObjectReader& read_evidence(ObjectReader& in, EvidencePolicy& out) {
       .optional("dwell", out.ramp.dwell)
       .optional("min_time", out.ramp.min_time)
       .optional("max_time", out.ramp.max_time)
-      .optional("on_deadline", out.ramp.on_deadline, decode_on_deadline)
+      .optional("on_deadline", out.ramp.on_deadline, decode_name<OnDeadline>)
       .optional("service_risk", out.ramp.service_risk)
       .optional("absolute_risk", out.ramp.absolute_risk)
       .optional("react", out.ramp.react);

@@ -93,21 +93,12 @@ namespace {
 // ---- policies
 // --------------------------------------------------------------------------------------------------------
 
+// "threshold" is what Flagger's rule is called where it is not Flagger's.
 absl::Status decode_rule(const Json& json, const Place& place, SimulatedRule& out) {
   const std::string* name = json.as_string();
-  if (!name) return wrong_type(json, place, "text");
-  if (*name == "threshold") {
-    out = SimulatedRule::kFlagger;
-    return absl::OkStatus();
-  }
-  for (SimulatedRule rule :
-       {SimulatedRule::kEvidence, SimulatedRule::kFlagger, SimulatedRule::kConsecutive, SimulatedRule::kArgo}) {
-    if (to_string(rule) == *name) {
-      out = rule;
-      return absl::OkStatus();
-    }
-  }
-  return place.error(json, "\"" + *name + "\" is none of evidence, flagger (or threshold), consecutive, argo");
+  if (!name || *name != "threshold") return decode_name(json, place, out);
+  out = SimulatedRule::kFlagger;
+  return absl::OkStatus();
 }
 
 absl::Status decode_evidence(ObjectReader& in, EvidencePolicy& out) {

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "convergence/agent.h"
+#include "convergence/analysis.h"
 #include "convergence/canary.h"
 #include "convergence/catalog.h"
 #include "convergence/chain.h"
@@ -14,6 +15,7 @@
 #include "convergence/operate.h"
 #include "convergence/plan.h"
 #include "convergence/report.h"
+#include "convergence/simulate.h"
 #include "convergence/slices.h"
 
 namespace convergence {
@@ -279,6 +281,54 @@ constexpr std::array kNames<CanaryVerb> = {
 };
 
 template <>
+constexpr std::array kNames<AnalysisVerdict> = {
+    NameRow<AnalysisVerdict>{AnalysisVerdict::kContinue, "continue"},
+    NameRow<AnalysisVerdict>{AnalysisVerdict::kHold, "hold"},
+    NameRow<AnalysisVerdict>{AnalysisVerdict::kRollback, "rollback"},
+    NameRow<AnalysisVerdict>{AnalysisVerdict::kPromote, "promote"},
+    NameRow<AnalysisVerdict>{AnalysisVerdict::kInconclusive, "inconclusive"},
+};
+
+template <>
+constexpr std::array kNames<AnalysisReason> = {
+    NameRow<AnalysisReason>{AnalysisReason::kUndecided, "undecided"},
+    NameRow<AnalysisReason>{AnalysisReason::kWorse, "worse"},
+    NameRow<AnalysisReason>{AnalysisReason::kSuspicious, "suspicious"},
+    NameRow<AnalysisReason>{AnalysisReason::kFine, "fine"},
+    NameRow<AnalysisReason>{AnalysisReason::kNoUsableData, "no-usable-data"},
+    NameRow<AnalysisReason>{AnalysisReason::kNoTraffic, "no-traffic"},
+};
+
+template <>
+constexpr std::array kNames<OnDeadline> = {
+    NameRow<OnDeadline>{OnDeadline::kPromote, "promote"},
+    NameRow<OnDeadline>{OnDeadline::kPause, "pause"},
+    NameRow<OnDeadline>{OnDeadline::kRollback, "rollback"},
+};
+
+template <>
+constexpr std::array kNames<RampMove> = {
+    NameRow<RampMove>{RampMove::kStay, "stay"},       NameRow<RampMove>{RampMove::kRaise, "raise"},
+    NameRow<RampMove>{RampMove::kPromote, "promote"}, NameRow<RampMove>{RampMove::kRollback, "rollback"},
+    NameRow<RampMove>{RampMove::kPause, "pause"},
+};
+
+template <>
+constexpr std::array kNames<SimulatedRule> = {
+    NameRow<SimulatedRule>{SimulatedRule::kEvidence, "evidence"},
+    NameRow<SimulatedRule>{SimulatedRule::kFlagger, "flagger"},
+    NameRow<SimulatedRule>{SimulatedRule::kConsecutive, "consecutive"},
+    NameRow<SimulatedRule>{SimulatedRule::kArgo, "argo"},
+};
+
+template <>
+constexpr std::array kNames<RolloutOutcome> = {
+    NameRow<RolloutOutcome>{RolloutOutcome::kPromoted, "promoted"},
+    NameRow<RolloutOutcome>{RolloutOutcome::kRolledBack, "rolled-back"},
+    NameRow<RolloutOutcome>{RolloutOutcome::kInconclusive, "inconclusive"},
+};
+
+template <>
 constexpr std::array kNames<Severity> = {
     NameRow<Severity>{Severity::kWarning, "warning"},
     NameRow<Severity>{Severity::kNote, "note"},
@@ -333,6 +383,12 @@ std::string_view to_string(CanaryReason reason) { return name_of(reason); }
 std::string_view to_string(EvidenceKind kind) { return name_of(kind); }
 std::string_view to_string(WriteOutcome outcome) { return name_of(outcome); }
 std::string_view to_string(CanaryVerb verb) { return name_of(verb); }
+std::string_view to_string(AnalysisVerdict verdict) { return name_of(verdict); }
+std::string_view to_string(AnalysisReason reason) { return name_of(reason); }
+std::string_view to_string(OnDeadline action) { return name_of(action); }
+std::string_view to_string(RampMove move) { return name_of(move); }
+std::string_view to_string(SimulatedRule rule) { return name_of(rule); }
+std::string_view to_string(RolloutOutcome outcome) { return name_of(outcome); }
 std::string_view to_string(Dialect dialect) { return name_of(dialect); }
 std::string_view to_string(Severity severity) { return name_of(severity); }
 std::string_view to_string(Drawing drawing) { return name_of(drawing); }
@@ -377,6 +433,12 @@ template std::optional<CanaryReason> parse_name(std::string_view);
 template std::optional<EvidenceKind> parse_name(std::string_view);
 template std::optional<WriteOutcome> parse_name(std::string_view);
 template std::optional<CanaryVerb> parse_name(std::string_view);
+template std::optional<AnalysisVerdict> parse_name(std::string_view);
+template std::optional<AnalysisReason> parse_name(std::string_view);
+template std::optional<OnDeadline> parse_name(std::string_view);
+template std::optional<RampMove> parse_name(std::string_view);
+template std::optional<SimulatedRule> parse_name(std::string_view);
+template std::optional<RolloutOutcome> parse_name(std::string_view);
 template std::optional<Dialect> parse_name(std::string_view);
 template std::optional<Severity> parse_name(std::string_view);
 template std::optional<Drawing> parse_name(std::string_view);
@@ -400,6 +462,12 @@ template std::string all_names<CanaryReason>();
 template std::string all_names<EvidenceKind>();
 template std::string all_names<WriteOutcome>();
 template std::string all_names<CanaryVerb>();
+template std::string all_names<AnalysisVerdict>();
+template std::string all_names<AnalysisReason>();
+template std::string all_names<OnDeadline>();
+template std::string all_names<RampMove>();
+template std::string all_names<SimulatedRule>();
+template std::string all_names<RolloutOutcome>();
 template std::string all_names<Dialect>();
 template std::string all_names<Severity>();
 template std::string all_names<Drawing>();

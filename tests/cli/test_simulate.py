@@ -78,7 +78,7 @@ class Simulate(unittest.TestCase):
                 ([self.folder / "absent.json"], "absent.json"),
                 ([self.file("p.json", {"alfa": 1})], "alfa"),
                 ([self.file("q.json", {"alpha": 3})], "analysis: alpha: is 3"),
-                ([self.file("r.json", {"mode": "luck"})], '"luck" is none of evidence, flagger'),
+                ([self.file("r.json", {"mode": "luck"})], '"luck" is none of evidence, flagger, consecutive, argo'),
                 ([self.file("s.json", {"ladder": [5, 3]})], "ramp: ladder: 300 after 500; weights must rise"),
                 ([self.file("t.json", "{")], "t.json"),
                 (["-scenario", self.file("u.json", {"stall": {"share": 2}})], "scenario: stall.share: is 2"),

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <random>
@@ -424,6 +425,7 @@ class ValueGenerator {
     for (std::uint64_t i = below(5); i > 0; --i) out.steps.push_back(percent());
     out.interval = duration();
     out.settle = duration();
+    if (flag()) out.evidence = evidence();
     out.intervals_per_step = int32();
     out.min_requests = int64();
     out.min_success_rate = static_cast<double>(below(1000001)) / 1000000;
@@ -431,6 +433,58 @@ class ValueGenerator {
     out.no_evidence_deadline = duration();
     out.step_deadline = duration();
     out.unknown = unknown();
+    return out;
+  }
+
+  double share() { return static_cast<double>(below(1000001)) / 1000000; }
+  std::vector<double> shares() {
+    std::vector<double> out;
+    for (std::uint64_t i = below(5); i > 0; --i) out.push_back(share());
+    return out;
+  }
+
+  EvidencePolicy evidence() {
+    EvidencePolicy out;
+    out.analysis.alpha = share();
+    out.analysis.rho0 = share();
+    if (flag()) out.analysis.margin = share();
+    if (flag()) out.analysis.phi = share();
+    out.analysis.warm_up = {int64(), share(), share()};
+    out.analysis.bounds = shares();
+    out.analysis.choose_bounds = flag();
+    out.analysis.target = duration();
+    out.ramp.dwell = duration();
+    out.ramp.max_time = duration();
+    out.ramp.on_deadline = static_cast<OnDeadline>(below(3));
+    out.ramp.absolute_risk = share();
+    return out;
+  }
+
+  // What was never staked is minus infinity.
+  MetricEvidence metric() {
+    MetricEvidence out;
+    out.worse = {share(), -std::numeric_limits<double>::infinity(), share()};
+    out.fine = shares();
+    out.fine_at = int64();
+    out.canary = share();
+    out.squares_before = share();
+    out.phi = share();
+    return out;
+  }
+
+  AnalysisState analysis_state() {
+    AnalysisState out;
+    if (flag()) out.plan = AnalysisPlan{share(), {{int64(), share(), flag()}}};
+    out.intervals = int64();
+    out.two_instances = flag();
+    out.canary_requests = share();
+    out.errors = metric();
+    for (std::uint64_t i = below(3); i > 0; --i) out.latency.push_back(metric());
+    out.upper_a = shares();
+    out.lower_g = shares();
+    out.max_log_w = share();
+    out.refused_in_row = int64();
+    out.refusal = text();
     return out;
   }
 
@@ -446,6 +500,7 @@ class ValueGenerator {
     out.epoch = int64();
     out.good = int32();
     out.failures = int32();
+    if (flag()) out.analysis = analysis_state();
     out.started_at = time();
     out.step_started_at = time();
     out.evidence_at = time();
@@ -461,6 +516,19 @@ class ValueGenerator {
     return out;
   }
 
+  Measurement measurement() {
+    Measurement out;
+    out.epoch = int64();
+    out.kind = static_cast<EvidenceKind>(below(3));
+    out.stable = {int64(), int64()};
+    out.candidate = {int64(), int64()};
+    out.stable_buckets = shares();
+    out.candidate_buckets = shares();
+    for (std::uint64_t i = below(3); i > 0; --i) out.stable_instances.push_back({share(), share(), shares()});
+    out.problem = text();
+    return out;
+  }
+
   CanaryEvent event() {
     CanaryEvent out;
     out.at = time();
@@ -471,8 +539,7 @@ class ValueGenerator {
         out.body = StartRollout{text(), text(), text()};
         break;
       case 2:
-        out.body =
-            Measurement{int64(), static_cast<EvidenceKind>(below(3)), {int64(), int64()}, {int64(), int64()}, text()};
+        out.body = measurement();
         break;
       case 3:
         out.body = EffectDone{text(), static_cast<WriteOutcome>(below(3)), text()};
