@@ -435,5 +435,79 @@ TEST_CASE("a driver that is gone says so, and says nothing more") {
   CHECK(world.rollout()->phase == CanaryPhase::kObserving);
 }
 
+// ---- by evidence
+// -------------------------------------------------------------------------------------------------------
+
+CanaryPolicy evidence_policy() {
+  CanaryPolicy policy = api_policy();
+  policy.evidence.emplace();
+  policy.evidence->analysis.phi = 1;
+  policy.evidence->ramp.min_time = std::chrono::seconds(120);
+  return policy;
+}
+
+// Ten thousand requests a window at the weight that stands, of which so many in a thousand fail at the candidate.
+struct Traffic {
+  explicit Traffic(std::int64_t candidate_per_mille) : per_mille(candidate_per_mille) {}
+  RolloutOptions watching() {
+    RolloutOptions options;
+    options.on_change = [this](const CanaryState& state) { weight = state.weight; };
+    return options;
+  }
+
+  std::int64_t per_mille;
+  std::int32_t weight = 0;
+  ScriptedMetrics metrics{[this](const MeasureRequest&) -> std::optional<Measurement> {
+    Measurement out;
+    out.candidate = {weight, weight * per_mille / 1000};
+    out.stable = {10000 - weight, (10000 - weight) / 1000};
+    return out;
+  }};
+};
+
+TEST_CASE("by evidence: one that is no worse is promoted, one that fails a tenth of its requests is taken back") {
+  for (const auto& [per_mille, phase, said] :
+       {std::tuple{std::int64_t{1}, CanaryPhase::kSucceeded, "all traffic is on v2: PROMOTE after "},
+        {std::int64_t{100}, CanaryPhase::kFailed, "all traffic is on v1: ROLLBACK after "}}) {
+    World world;
+    world.add_api();
+    Traffic traffic(per_mille);
+    Run run(world, traffic.metrics, traffic.watching());
+    run.start(evidence_policy());
+    const absl::StatusOr<CanaryState> end = run.finish();
+    REQUIRE_OK(end);
+    CHECK(end->phase == phase);
+    CHECK(end->history.back().why.find(said) == 0);
+    CHECK(*end == *world.rollout());
+  }
+}
+
+TEST_CASE("by evidence: who takes over goes on with the evidence that there was") {
+  World world;
+  world.add_api();
+  Traffic traffic(1);
+  Run whole(world, traffic.metrics, traffic.watching());
+  whole.start(evidence_policy());
+  const absl::StatusOr<CanaryState> uninterrupted = whole.finish();
+  REQUIRE_OK(uninterrupted);
+
+  World other;
+  other.add_api();
+  Traffic others(1);
+  auto first = std::make_unique<Run>(other, others.metrics, others.watching());
+  first->start(evidence_policy());
+  REQUIRE(other.run_until([&] {
+    return !first->seen.empty() && first->seen.back().analysis.has_value() &&
+           first->seen.back().analysis->intervals == 5;
+  }));
+  first.reset();
+  Run second(other, others.metrics, others.watching());
+  second.resume();
+  const absl::StatusOr<CanaryState> end = second.finish();
+  REQUIRE_OK(end);
+  CHECK(decisions(*end) == decisions(*uninterrupted));
+  CHECK(end->analysis == uninterrupted->analysis);
+}
+
 }  // namespace
 }  // namespace convergence
