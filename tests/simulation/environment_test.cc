@@ -101,10 +101,13 @@ TEST_CASE("W-S28: one that was taken back meanwhile stays so") {
   EnvironmentWorld world;
   world.put_kv(kOverall, "In Progress");
   // Nobody is there, so it is good; right before that is written somebody takes it back.
-  ConsulClient& late = world.new_client([&world](std::uint64_t, const HttpRequest& request) {
+  KvPut taken_back;
+  taken_back.key = kOverall;
+  taken_back.value = "Cancelled";
+  ConsulClient& late = world.new_client([&world, &taken_back](std::uint64_t, const HttpRequest& request) {
     Fault fault;
     if (request.method == "PUT") {
-      world.client.kv_put({.key = kOverall, .value = "Cancelled"}, {}, [](const absl::StatusOr<bool>&) {});
+      world.client.kv_put(taken_back, {}, [](const absl::StatusOr<bool>&) {});
     }
     return fault;
   });
