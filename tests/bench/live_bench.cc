@@ -263,10 +263,10 @@ class PlanningWatcher {
     watch_ = Watch::start<Pairs>(
         *executor_,
         [this, prefix](std::uint64_t index, ConsulClient::Callback<Answer<Pairs>> done) {
-          ReadOptions options;
-          options.wait_index = index;
-          options.wait = seconds(60);
-          client_->kv_recurse(prefix, options, std::move(done));
+          ReadOptions waiting;
+          waiting.wait_index = index;
+          waiting.wait = seconds(60);
+          client_->kv_recurse(prefix, waiting, std::move(done));
         },
         [this, prefix, &seen](absl::StatusOr<Answer<Pairs>> answer) {
           if (!answer.ok()) return;  // the end

@@ -101,7 +101,7 @@ TEST_CASE("W-S28: one that was taken back meanwhile stays so") {
   EnvironmentWorld world;
   world.put_kv(kOverall, "In Progress");
   // Nobody is there, so it is good; right before that is written somebody takes it back.
-  KvPut taken_back;
+  ConsulClient::KvPut taken_back;
   taken_back.key = kOverall;
   taken_back.value = "Cancelled";
   ConsulClient& late = world.new_client([&world, &taken_back](std::uint64_t, const HttpRequest& request) {
