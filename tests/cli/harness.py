@@ -54,7 +54,28 @@ def masked(value):
     return value
 
 
-class ConsulCase(unittest.TestCase):
+class Commands:
+    """Runs the command; of a test case with a Consul of its own."""
+
+    def converge(self, *words, **environment):
+        done = subprocess.run([PROGRAMS.converge, *map(str, words)], capture_output=True, text=True, timeout=120,
+                              env=clean_environment(**{**self.consul.environment(), **environment}))
+        return Finished(done.returncode, done.stdout, done.stderr)
+
+    def says(self, *words, code=0):
+        """Its lines: what it says, or when it should fail what it complains of."""
+        done = self.converge(*words)
+        self.assertEqual(done.code, code, done.out + done.err)
+        return (done.out if code == 0 else done.err).splitlines()
+
+    def tells(self, *words, code=0):
+        """Its document."""
+        done = self.converge(*words, "--json")
+        self.assertEqual(done.code, code, done.out + done.err)
+        return json.loads(done.out)
+
+
+class ConsulCase(Commands, unittest.TestCase):
     """Each test has a real Consul of its own, so that its answers can be compared whole."""
 
     def setUp(self):
@@ -66,11 +87,6 @@ class ConsulCase(unittest.TestCase):
 
     def environment(self, **more):
         return clean_environment(**self.consul.environment(), **more)
-
-    def converge(self, *words, **environment):
-        done = subprocess.run(self.command(*words), capture_output=True, text=True, timeout=120,
-                              env=self.environment(**environment))
-        return Finished(done.returncode, done.stdout, done.stderr)
 
     def write(self, name, document):
         path = self.folder / name

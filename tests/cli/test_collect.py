@@ -23,9 +23,7 @@ class Collect(ConsulCase):
         return self.get("/v1/kv/?keys")
 
     def says(self, *words, code=0):
-        done = self.converge("collect", *words)
-        self.assertEqual(done.code, code, done.out + done.err)
-        return done.out.splitlines() if code == 0 else done.err.splitlines()
+        return super().says("collect", *words, code=code)
 
     def test_our_own_keys(self):
         ours = "convergence/deployments/web/shop"

@@ -2,14 +2,13 @@
 maintenance, policy; and agent and operator under ACLs that allow no more than `policy` prints."""
 
 import json
-import subprocess
 import unittest
 
 import test_agent
-from harness import ConsulServer, Finished, PROGRAMS, clean_environment, main, nobody_listens
+from harness import Commands, ConsulServer, PROGRAMS, clean_environment, main, nobody_listens
 
 
-class FleetCase(test_agent.AgentCase):
+class FleetCase(Commands, test_agent.AgentCase):
     def setUp(self):
         super().setUp()
         self.settle()
@@ -19,21 +18,6 @@ class FleetCase(test_agent.AgentCase):
         self.log = self.folder / "nothing"
         self.log.touch()
         self.wait("meta", lambda: any((node["Meta"] or {}).get("role") == "web" for node in self.get("/v1/catalog/nodes") or []))
-
-    def converge(self, *words, **environment):
-        done = subprocess.run([PROGRAMS.converge, *map(str, words)], capture_output=True, text=True, timeout=120,
-                              env=clean_environment(**{**self.consul.environment(), **environment}))
-        return Finished(done.returncode, done.stdout, done.stderr)
-
-    def says(self, *words, code=0):
-        done = self.converge(*words)
-        self.assertEqual(done.code, code, done.out + done.err)
-        return (done.out if code == 0 else done.err).splitlines()
-
-    def tells(self, *words, code=0):
-        done = self.converge(*words, "--json")
-        self.assertEqual(done.code, code, done.out + done.err)
-        return json.loads(done.out)
 
     def node(self):
         return self.get("/v1/agent/self")["Config"]["NodeName"]

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import PROGRAMS, clean_environment, main
+from harness import PROGRAMS, clean_environment
 
 _PATIENCE_S = 120
 _SITUATIONS = ["a healthy canary", "healthy, and an incident", "healthy, errors in bursts", "errors twofold",
@@ -90,4 +90,4 @@ class Simulate(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    main()
+    unittest.main(verbosity=2)

@@ -40,16 +40,6 @@ class Switch(ConsulCase):
             "Checks": [{"Node": node, "CheckID": f"shop-{slice}:page", "Name": "page", "ServiceID": f"shop-{slice}",
                         "Status": status}]})
 
-    def says(self, *words, code=0):
-        done = self.converge(*words)
-        self.assertEqual(done.code, code, done.out + done.err)
-        return (done.out if code == 0 else done.err).splitlines()
-
-    def tells(self, *words, code=0):
-        done = self.converge(*words, "--json")
-        self.assertEqual(done.code, code, done.out + done.err)
-        return json.loads(done.out)
-
     def resolver(self):
         answer = self.consul.request("GET", "/v1/config/service-resolver/shop")
         return json.loads(answer.body) if answer.status == 200 else None
