@@ -31,7 +31,9 @@ struct NamedPolicy {
   SimulatedPolicy policy;
 };
 
-// What is asked most often about a policy.
+// What is asked most often about a policy; the summary speaks of these two.
+constexpr std::size_t kHealthy = 0;
+constexpr std::size_t kFivefold = 4;
 std::vector<Situation> usual_situations(const Scenario& service) {
   std::vector<Situation> out = {{"a healthy canary", service}};
   const auto add = [&](std::string name, auto change) {
@@ -170,7 +172,7 @@ void tell(const NamedPolicy& named, const std::vector<Situation>& situations, co
           Output& output) {
   const Scenario& service = situations.front().scenario;
   if (situations.size() > 1) {
-    output.say(summary(named, service, found[0], found[4]));
+    output.say(summary(named, service, found[kHealthy], found[kFivefold]));
   } else {
     output.say(fmt::format("{}:", named.name));
   }

@@ -8,6 +8,7 @@
 #include "convergence/error.h"
 #include "fmt/format.h"
 #include "lib/base/status_macros.h"
+#include "lib/canary/counts.h"
 #include "lib/canary/evidence.h"
 #include "lib/canary/seconds.h"
 #include "lib/canary/weigh.h"
@@ -22,13 +23,6 @@ constexpr double kPhiPrior = 20;
 constexpr std::size_t kMostBoundaries = 12;
 
 double requests_of(const Interval& interval) { return interval.canary.requests + interval.primary.requests; }
-
-void add_count(const ArmCount& count, ArmCount& sum) {
-  sum.requests += count.requests;
-  sum.failures += count.failures;
-  sum.buckets.resize(std::max(sum.buckets.size(), count.buckets.size()));
-  for (std::size_t j = 0; j < count.buckets.size(); ++j) sum.buckets[j] += count.buckets[j];
-}
 
 // ---- what is fixed before the first request --------------------------------------------------------------------
 
@@ -141,7 +135,6 @@ Tolerance tolerance_of(const AnalysisOptions& options, std::int64_t interval) {
 double cap(double level) { return std::log(2 / std::sqrt(level)); }
 
 struct Stakes {
-  const AnalysisOptions& options;
   double stake;      // log of what is placed on this interval as the first bad one
   double worse_cap;  // log
   double fine_cap;
@@ -191,12 +184,28 @@ void add_boundary(const Stakes& stakes, const Counts& counts, const Boundary& bo
   metric.primary += counts.x_p;
 }
 
-absl::Status check_state(const AnalysisState& state) {
-  const bool fits =
-      !state.plan || (state.errors.worse.size() == kErrorBets.size() && state.errors.fine.size() == kFineBets.size() &&
-                      state.latency.size() == state.plan->boundaries.size());
-  if (fits) return absl::OkStatus();
-  return make_error(ErrorKind::kValidate, "analysis state: it has not as much evidence as its plan has boundaries");
+// A state comes back from documents, and what follows indexes without asking.
+bool fits(const AnalysisOptions& options, const AnalysisState& state) {
+  for (const auto* sums : {&state.upper_a, &state.upper_g}) {
+    if (sums->size() != kFineBets.size()) return false;
+  }
+  for (const auto* sums : {&state.lower_a, &state.lower_g}) {
+    if (sums->size() != kErrorBets.size()) return false;
+  }
+  if (state.errors.worse.size() != kErrorBets.size() || state.errors.fine.size() != kFineBets.size()) return false;
+  if (state.latency.size() != state.plan->boundaries.size()) return false;
+  for (const MetricEvidence& metric : state.latency) {
+    if (metric.worse.size() != kLatencyBets.size()) return false;
+    if (metric.fine.size() != kFineBets.size() + kBoundedBets.size()) return false;
+  }
+  const auto bounds = static_cast<std::int64_t>(options.bounds.size());
+  return std::all_of(state.plan->boundaries.begin(), state.plan->boundaries.end(),
+                     [bounds](const Boundary& boundary) { return boundary.bound >= 0 && boundary.bound < bounds; });
+}
+
+absl::Status check_state(const AnalysisOptions& options, const AnalysisState& state) {
+  if (!state.plan || fits(options, state)) return absl::OkStatus();
+  return make_error(ErrorKind::kValidate, "analysis state: its evidence is not that of its plan and of the bounds");
 }
 
 Counts error_counts(const Interval& interval) {
@@ -259,7 +268,7 @@ absl::StatusOr<AnalysisState> begin_analysis(const AnalysisOptions& options, con
 absl::StatusOr<AnalysisState> add_interval(const AnalysisOptions& options, AnalysisState state,
                                            const Interval& interval) {
   CVG_RETURN_IF_ERROR(validate(options));
-  CVG_RETURN_IF_ERROR(check_state(state));
+  CVG_RETURN_IF_ERROR(check_state(options, state));
   if (absl::Status usable = check_interval(options, interval); !usable.ok()) {
     ++state.refused;
     ++state.refused_in_row;
@@ -274,7 +283,7 @@ absl::StatusOr<AnalysisState> add_interval(const AnalysisOptions& options, Analy
   }
   estimate_phi(options, state, interval.primary_instances);
   ++state.intervals;
-  const Stakes stakes{options, log_stake(static_cast<double>(state.intervals)), cap(options.alpha), cap(options.beta),
+  const Stakes stakes{log_stake(static_cast<double>(state.intervals)), cap(options.alpha), cap(options.beta),
                       tolerance_of(options, state.intervals)};
   const ArmCount& canary = interval.canary;
   const ArmCount& primary = interval.primary;

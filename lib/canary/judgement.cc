@@ -22,8 +22,7 @@ std::string opening(std::string_view verdict, const Occasion& occasion) {
   return text + ": ";
 }
 
-// ---- what the sentences say
-// ------------------------------------------------------------------------------------------
+// ---- what the sentences say ---------------------------------------------------------------------------------------
 
 std::string errors_worse(const AnalysisState& state, const Judgement& judgement) {
   const double canary = state.errors.canary / state.canary_requests;
@@ -101,8 +100,7 @@ std::string sentence(const AnalysisOptions& options, const AnalysisState& state,
   return opening("CONTINUE", occasion) + undecided(options, state, judgement);
 }
 
-// ---- the verdict
-// -----------------------------------------------------------------------------------------------------
+// ---- the verdict --------------------------------------------------------------------------------------------------
 
 // Evidence that was enough at any look stays so (Ville); all metrics together need not have had it at the same one.
 // Lately, because a canary may have become worse since.

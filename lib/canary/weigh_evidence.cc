@@ -1,5 +1,7 @@
 #include "lib/canary/weigh_evidence.h"
 
+#include <utility>
+
 #include "lib/base/status_macros.h"
 #include "lib/canary/seconds.h"
 
@@ -34,10 +36,11 @@ RampPolicy ramp_of(const CanaryPolicy& policy) {
 
 absl::StatusOr<Weighed> weigh_evidence(const CanaryState& state, const Measurement& measured, Time at) {
   const AnalysisOptions options = analysis_of(state.policy);
-  const AnalysisState before = state.analysis.value_or(AnalysisState{});
+  AnalysisState before = state.analysis.value_or(AnalysisState{});
+  const std::int64_t refused = before.refused;
   Weighed out;
-  CVG_ASSIGN_OR_RETURN(out.analysis, add_interval(options, before, interval_of(measured)));
-  out.usable = out.analysis.refused == before.refused;
+  CVG_ASSIGN_OR_RETURN(out.analysis, add_interval(options, std::move(before), interval_of(measured)));
+  out.usable = out.analysis.refused == refused;
   RampState ramp;
   ramp.weight = state.weight;
   ramp.elapsed = at - state.started_at;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "lib/canary/counts.h"
 #include "lib/canary/seconds.h"
 
 namespace convergence {
@@ -12,13 +13,6 @@ namespace {
 double log_normal(double bound, double median, double sigma) {
   if (bound <= 0) return 0;
   return 0.5 * std::erfc(-std::log(bound / median) / (sigma * std::sqrt(2.0)));
-}
-
-void add(const ArmCount& count, ArmCount& sum) {
-  sum.requests += count.requests;
-  sum.failures += count.failures;
-  sum.buckets.resize(std::max(sum.buckets.size(), count.buckets.size()));
-  for (std::size_t j = 0; j < count.buckets.size(); ++j) sum.buckets[j] += count.buckets[j];
 }
 
 bool during(const std::optional<Incident>& incident, Duration at) {
@@ -92,7 +86,7 @@ void World::count(const Conditions& conditions, std::int64_t requests, bool stal
     within_before = within;
     count.buckets.push_back(bucket + (count.requests - static_cast<double>(requests)));
   }
-  add(count, out);
+  add_count(count, out);
 }
 
 ArmCount World::count_arm(Duration at, std::int64_t requests, bool canary, std::int32_t instances,
@@ -105,7 +99,7 @@ ArmCount World::count_arm(Duration at, std::int64_t requests, bool canary, std::
     const bool stalled = scenario_.stall && random_.uniform() < scenario_.stall->share;
     ArmCount instance;
     count(here, own, stalled, instance);
-    add(instance, sum);
+    add_count(instance, sum);
     if (apart) apart->push_back(std::move(instance));
   }
   return sum;
@@ -122,7 +116,7 @@ Interval World::measure(Duration at, std::int32_t weight) {
   const double part = seconds_of(late) / length;
   out.canary = count_arm(at, arrivals(1 - part, share), true, scenario_.canary_instances, nullptr);
   if (late > Duration(0)) {
-    add(count_arm(at + interval_, arrivals(part, share), true, scenario_.canary_instances, nullptr), out.canary);
+    add_count(count_arm(at + interval_, arrivals(part, share), true, scenario_.canary_instances, nullptr), out.canary);
   }
   if (scenario_.extrapolation == 1) return out;
   const auto enlarge = [&](ArmCount& count) {

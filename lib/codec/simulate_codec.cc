@@ -90,8 +90,7 @@ absl::Status decode(const Json& json, const Place& place, Scenario& out) {
 
 namespace {
 
-// ---- policies
-// --------------------------------------------------------------------------------------------------------
+// ---- policies -----------------------------------------------------------------------------------------------------
 
 // "threshold" is what Flagger's rule is called where it is not Flagger's.
 absl::Status decode_rule(const Json& json, const Place& place, SimulatedRule& out) {
@@ -143,8 +142,7 @@ absl::Status decode(const Json& json, const Place& place, SimulatedPolicy& out) 
 
 namespace {
 
-// ---- results
-// ---------------------------------------------------------------------------------------------------------
+// ---- results ------------------------------------------------------------------------------------------------------
 
 Json encode_spread(const std::optional<Spread>& spread) {
   if (!spread) return Json(Json::Object{{"p10", Json()}, {"p50", Json()}, {"p90", Json()}});

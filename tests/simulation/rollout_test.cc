@@ -435,8 +435,7 @@ TEST_CASE("a driver that is gone says so, and says nothing more") {
   CHECK(world.rollout()->phase == CanaryPhase::kObserving);
 }
 
-// ---- by evidence
-// -------------------------------------------------------------------------------------------------------
+// ---- by evidence --------------------------------------------------------------------------------------------------
 
 CanaryPolicy evidence_policy() {
   CanaryPolicy policy = api_policy();

@@ -93,8 +93,7 @@ TEST_CASE("latency is named with its boundary") {
         "evidence 553, 100 needed (false alarm below 1 in 100)");
 }
 
-// ---- statistics.md 8.1, row by row
-// -------------------------------------------------------------------------------------
+// ---- statistics.md 8.1, row by row --------------------------------------------------------------------------------
 
 TEST_CASE("an interval that is no evidence changes nothing, and says why (8.1, C-rows of bad input)") {
   AnalysisOptions options = fixed();
@@ -248,8 +247,7 @@ TEST_CASE("Simpson: a split that is changed while both arms have an incident is 
   CHECK(judgement.log_w < std::log(2.0));
 }
 
-// ---- margins (5.1)
-// ------------------------------------------------------------------------------------------------------
+// ---- margins (5.1) ------------------------------------------------------------------------------------------------
 
 TEST_CASE("margins by the traffic, as 5.1 has them") {
   const AnalysisOptions options;
@@ -282,8 +280,7 @@ TEST_CASE("boundaries that tell nothing are left out when they may be chosen") {
   CHECK(plan_analysis(options, {100, 0, {0, 5, 60, 100, 100}}, 100).boundaries.size() == 4);
 }
 
-// ---- state
-// ---------------------------------------------------------------------------------------------------------------
+// ---- state --------------------------------------------------------------------------------------------------------
 
 TEST_CASE("saved and restored after each interval, the evidence is the same") {
   AnalysisOptions options;
@@ -301,6 +298,33 @@ TEST_CASE("saved and restored after each interval, the evidence is the same") {
     REQUIRE(one == other);
   }
   CHECK(judge(options, one) == judge(options, other));
+}
+
+TEST_CASE("a state that is not of its plan and its options is refused, wherever it was cut or spoilt") {
+  AnalysisOptions options;
+  options.bounds = {100, 500};
+  const Interval interval{{100, 1, {60, 95}}, {900, 4, {560, 870}}};
+  const AnalysisState good = *add_interval(options, {}, interval);
+  void (*const spoilt[])(AnalysisState&) = {
+      [](AnalysisState& s) { s.errors.worse.pop_back(); },
+      [](AnalysisState& s) { s.errors.fine.push_back(0); },
+      [](AnalysisState& s) { s.latency.pop_back(); },
+      [](AnalysisState& s) { s.latency[1].worse.clear(); },
+      [](AnalysisState& s) { s.latency[0].fine.pop_back(); },
+      [](AnalysisState& s) { s.upper_a.resize(1000); },
+      [](AnalysisState& s) { s.upper_g.clear(); },
+      [](AnalysisState& s) { s.lower_a.pop_back(); },
+      [](AnalysisState& s) { s.lower_g.resize(9); },
+      [](AnalysisState& s) { s.plan->boundaries[0].bound = 2; },
+      [](AnalysisState& s) { s.plan->boundaries[1].bound = -1; },
+  };
+  for (const auto spoil : spoilt) {
+    AnalysisState state = good;
+    spoil(state);
+    CHECK(add_interval(options, state, interval).status().message() ==
+          "analysis state: its evidence is not that of its plan and of the bounds");
+  }
+  CHECK(add_interval(options, good, interval).ok());
 }
 
 TEST_CASE("what options may not be is told with its field") {
