@@ -493,13 +493,12 @@ TEST_CASE("by evidence: who takes over goes on with the evidence that there was"
   World other;
   other.add_api();
   Traffic others(1);
-  auto first = std::make_unique<Run>(other, others.metrics, others.watching());
-  first->start(evidence_policy());
+  Run first(other, others.metrics, others.watching());
+  first.start(evidence_policy());
   REQUIRE(other.run_until([&] {
-    return !first->seen.empty() && first->seen.back().analysis.has_value() &&
-           first->seen.back().analysis->intervals == 5;
+    return !first.seen.empty() && first.seen.back().analysis.has_value() && first.seen.back().analysis->intervals == 5;
   }));
-  first.reset();
+  first.driver.reset();
   Run second(other, others.metrics, others.watching());
   second.resume();
   const absl::StatusOr<CanaryState> end = second.finish();

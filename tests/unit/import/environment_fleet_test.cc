@@ -268,8 +268,10 @@ TEST_CASE("W-S17: case counts everywhere, and ids that differ in case alone are 
     kv.merge(pairs_of(one));
   }
   const auto names_in = [&](std::string_view environment) {
+    const auto read = environment_services(kv, environment);
+    REQUIRE_OK(read);
     std::string text;
-    for (const DesiredService& service : environment_services(kv, environment)->services) {
+    for (const DesiredService& service : read->services) {
       text += fmt::format("{}/{} on {} ", service.placement.role, service_id(service),
                           service.placement.node_meta.at("environment"));
     }
