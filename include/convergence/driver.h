@@ -111,6 +111,7 @@ struct MeasureRequest {
   std::string stable_subset{};
   std::string candidate_subset{};
   Measure window{};
+  std::vector<double> bounds{};  // milliseconds, rising: of the policy's evidence, when it judges latency
 };
 
 // Where evidence comes from. The answer may come at any time later, on the executor; a driver that has given up on it
@@ -118,6 +119,15 @@ struct MeasureRequest {
 class MetricsSource {
  public:
   virtual ~MetricsSource() = default;
+  // Before a rollout starts: whether the stable subset is counted, over a window like those to come; an error refuses
+  // the start.
+  virtual void check(const MeasureRequest& request, std::function<void(absl::Status)> done) {
+    static_cast<void>(request);
+    done(absl::OkStatus());
+  }
+  // The window begins, or a driver takes it up: who has to read at both ends reads now.
+  virtual void begin(const MeasureRequest& request) { static_cast<void>(request); }
+  // The window is over.
   virtual void measure(const MeasureRequest& request, std::function<void(Measurement)> done) = 0;
 };
 

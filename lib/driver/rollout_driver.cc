@@ -29,6 +29,16 @@ bool will_pass(const absl::Status& status) {
          kind == ErrorKind::kServer || kind == ErrorKind::kTooLarge;
 }
 
+MeasureRequest request_for(const CanaryPolicy& policy, const Measure& window) {
+  MeasureRequest out;
+  out.service = policy.service;
+  out.stable_subset = policy.stable_subset;
+  out.candidate_subset = policy.candidate_subset;
+  out.window = window;
+  if (policy.evidence) out.bounds = policy.evidence->analysis.bounds;
+  return out;
+}
+
 absl::Status cancelled(std::string_view service) {
   return make_error(ErrorKind::kCancelled, fmt::format("rollout of {}: the driver is gone", service));
 }
@@ -58,6 +68,7 @@ struct RolloutDriver::Impl : std::enable_shared_from_this<RolloutDriver::Impl> {
 
   void begin(CanaryPolicy policy, StartRollout event, int tries);
   void begin_from(const CanaryPolicy& policy, const StartRollout& event, const StateDocument& there, int tries);
+  void check_metrics(const CanaryPolicy& policy, const StartRollout& event, const StateDocument& there, int tries);
   void create(const CanaryPolicy& policy, const StartRollout& event, const StateDocument& there, int tries);
   void resume_from(const StateDocument& there);
   void run(StateDocument document);
@@ -176,8 +187,22 @@ void RolloutDriver::Impl::begin_from(const CanaryPolicy& policy, const StartRoll
                       if (!answer->value) return self->fail(no_splitter(policy));
                       const absl::Status legs = check_legs(policy, *answer->value);
                       if (!legs.ok()) return self->fail(legs);
-                      self->create(policy, event, there, tries);
+                      self->check_metrics(policy, event, there, tries);
                     });
+}
+
+void RolloutDriver::Impl::check_metrics(const CanaryPolicy& policy, const StartRollout& event,
+                                        const StateDocument& there, int tries) {
+  const Time now = executor.now();
+  metrics.check(request_for(policy, Measure{0, now - policy.interval, now}),
+                [&on = executor, weak = weak_from_this(), policy, event, there, tries](const absl::Status& checked) {
+                  on.post([weak, policy, event, there, tries, checked] {
+                    const std::shared_ptr<Impl> self = weak.lock();
+                    if (!self || self->stopped || !self->done) return;
+                    if (!checked.ok()) return self->fail(checked);
+                    self->create(policy, event, there, tries);
+                  });
+                });
 }
 
 void RolloutDriver::Impl::create(const CanaryPolicy& policy, const StartRollout& event, const StateDocument& there,
@@ -355,6 +380,7 @@ void RolloutDriver::Impl::launch(const Effect& effect) {
   if (const auto* wake = std::get_if<WakeAt>(&effect.body)) {
     at_time(effect.id, wake->at, [this] { handle(Tick{}); });
   } else if (const auto* window = std::get_if<Measure>(&effect.body)) {
+    if (executor.now() < window->to) metrics.begin(request_for(document.state.policy, *window));
     at_time(effect.id, window->to, [this, effect] { measure(effect); });
   } else {
     write_weights(context(), document, effect, [self = shared_from_this(), going = still()](JobResult result) {
@@ -379,11 +405,10 @@ void RolloutDriver::Impl::measure(const Effect& effect) {
 }
 
 void RolloutDriver::Impl::ask(const Effect& effect) {
-  const CanaryPolicy& policy = document.state.policy;
   const auto& window = std::get<Measure>(effect.body);
   if (!probe("before:" + effect.id)) return;
   // A source may answer from a thread of its own, in the call itself, twice or never.
-  metrics.measure({policy.service, policy.stable_subset, policy.candidate_subset, window},
+  metrics.measure(request_for(document.state.policy, window),
                   [&on = executor, weak = weak_from_this(), id = effect.id, epoch = window.epoch](Measurement answer) {
                     on.post([weak, id, epoch, answer = std::move(answer)]() mutable {
                       const std::shared_ptr<Impl> self = weak.lock();
