@@ -81,6 +81,18 @@ find_consul() {
   fi
 }
 
+# One that cannot be had is skipped by name; --ci refuses skips.
+find_servers() {
+  local name found
+  for name in prometheus haproxy; do
+    if found=$(tests/support/fetch_server.sh "$name" build/servers); then
+      export "CONVERGENCE_${name^^}_BIN=$found"
+      printf '%s\n' "$found"
+    fi
+  done
+  return 0
+}
+
 check_format() {
   find include lib capi bindings examples tests -path '*/build/*' -prune -o \
     -type f \( -name '*.h' -o -name '*.cc' -o -name '*.c' \) -print0 2>/dev/null |
@@ -122,6 +134,7 @@ $nightly && wanted+=("${nightly_packages[@]}")
 step packages ensure_packages "${wanted[@]}" || exit 1
 clear_environment
 step consul find_consul || exit 1
+step servers find_servers
 $ci && step format check_format
 job release none
 # Python loads libraries into a program without the sanitizers' runtime; the others test what is built, not the code.

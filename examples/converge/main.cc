@@ -92,7 +92,12 @@ const std::vector<Command>& commands() {
        {{"policy", true, "file of the policy (start)"},
         {"revision", true, "the version that the candidate subset runs (start)"},
         {"id", true, "id of the rollout (start; default <service>-<revision>)"},
-        {"metrics-command", true, "program that prints the evidence of a window (start)"},
+        {"metrics", true, "prometheus=URL, envoy=URL,... or haproxy=URL,...: who counts requests and failures (start)"},
+        {"counters", true,
+         "names of the counters: envoy, envoy-1.8, haproxy or haproxy-server (start; default by --metrics, envoy of a "
+         "Prometheus)"},
+        {"scrape-interval", true, "of the Prometheus (start; default 15s)"},
+        {"metrics-command", true, "program that prints the evidence of a window, in place of --metrics (start)"},
         {"actor", true, "who commands (default: the user)"},
         {"reason", true, "why"}},
        run_rollout},

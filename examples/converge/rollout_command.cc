@@ -13,6 +13,7 @@
 #include "convergence/error.h"
 #include "documents.h"
 #include "metrics_command.h"
+#include "metrics_source.h"
 
 namespace cli {
 
@@ -116,16 +117,14 @@ absl::StatusOr<StartInput> start_input(const std::string& service, const Argumen
 
 // Drives to the end; one that was interrupted before goes on where it stood.
 int start(Session& session, const std::string& service, const Arguments& arguments, Output& output) {
-  if (!arguments.has("metrics-command")) {
-    return output.fail(absl::InvalidArgumentError("rollout start: needs --metrics-command; see --help"), kBadInput);
-  }
+  absl::StatusOr<Metrics> metrics = metrics_from(arguments, *session.executor);
+  if (!metrics.ok()) return output.fail(metrics.status(), kBadInput);
   absl::StatusOr<StartInput> input = start_input(service, arguments);
   if (!input.ok()) return output.fail(input.status(), kBadInput);
   absl::StatusOr<std::optional<CanaryState>> present = rollout_of(session, service);
   if (!present.ok()) return output.fail(present.status(), kFailed);
   const bool goes_on = *present && (*present)->rollout == input->start.rollout;
 
-  MetricsCommand metrics(arguments.get("metrics-command"));
   std::size_t told = goes_on ? (*present)->history.size() : 0;
   RolloutOptions options;
   options.prefix = session.prefix;
@@ -133,7 +132,7 @@ int start(Session& session, const std::string& service, const Arguments& argumen
     told = std::min(told, state.history.size());
     for (; told < state.history.size(); ++told) output.say(line_of(state.history[told]));
   };
-  RolloutDriver driver(*session.client, metrics, service, std::move(options));
+  RolloutDriver driver(*session.client, *metrics->source, service, std::move(options));
   absl::StatusOr<CanaryState> end = await<CanaryState>(
       *session.executor,
       [&](auto done) {

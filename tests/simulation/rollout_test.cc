@@ -1,3 +1,4 @@
+#include "fmt/format.h"
 #include "tests/simulation/world.h"
 #include "tests/support/status_check.h"
 
@@ -298,6 +299,50 @@ TEST_CASE("the last passing instance is lost: taken back at the window's end") {
   REQUIRE_OK(end);
   CHECK(decisions(*end).end()[-2] == "rolling-back candidate-unhealthy 0");
   CHECK(metrics.asked.empty());
+}
+
+// Says what it is asked, in its order.
+struct Recorded : MetricsSource {
+  void check(const MeasureRequest& request, std::function<void(absl::Status)> done) override {
+    lines.push_back(fmt::format("check {} {}", request.stable_subset,
+                                request.window.to - request.window.from == std::chrono::seconds(10)));
+    done(refusal);
+  }
+  void begin(const MeasureRequest& request) override { tell("begin", request); }
+  void measure(const MeasureRequest& request, std::function<void(Measurement)> done) override {
+    tell("measure", request);
+    done(*all_good(request));
+  }
+  void tell(std::string_view what, const MeasureRequest& request) {
+    lines.push_back(fmt::format("{} {} at {}", what, request.window.epoch,
+                                executor->now() == (what == "begin" ? request.window.from : request.window.to)));
+  }
+  const SimulatedExecutor* executor = nullptr;
+  absl::Status refusal{};
+  Lines lines;
+};
+
+TEST_CASE("a source is checked before the start, and told of the beginning and the end of each window") {
+  World world;
+  world.add_api();
+  Recorded metrics;
+  metrics.executor = &world.executor;
+  Run run(world, metrics);
+  SUBCASE("it is well") {
+    run.start();
+    REQUIRE_OK(run.finish());
+    CHECK(metrics.lines == Lines{"check v1 true", "begin 1 at true", "measure 1 at true", "begin 2 at true",
+                                 "measure 2 at true", "begin 3 at true", "measure 3 at true", "begin 4 at true",
+                                 "measure 4 at true"});
+  }
+  SUBCASE("it refuses: no state is written") {
+    metrics.refusal = make_error(ErrorKind::kNotFound, "metrics: nobody counts v1");
+    run.start();
+    CHECK_ERROR(run.finish(), ErrorKind::kNotFound, "metrics: nobody counts v1");
+    CHECK(metrics.lines == Lines{"check v1 true"});
+    CHECK(!world.rollout().has_value());
+    CHECK(world.candidate_weight() == 0);
+  }
 }
 
 TEST_CASE("a start is refused by name") {

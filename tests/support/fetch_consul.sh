@@ -8,12 +8,14 @@
 # entry and proxy settings, nothing of it is written, nothing is installed and no root is needed.
 set -euo pipefail
 
-readonly suite=bullseye
+# fetch_server.sh uses what follows for others.
+what=consul
+suite=bullseye
 readonly default_keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 readonly apt_directory=${CONVERGENCE_APT_DIRECTORY:-/etc/apt}
 
 unavailable() {
-  printf 'no consul: %s\n' "$1" >&2
+  printf 'no %s: %s\n' "$what" "$1" >&2
   exit 77
 }
 
@@ -182,8 +184,10 @@ main() {
   printf '%s\n' "$cache/consul"
 }
 
-if [[ ${1:-} == --print-source ]]; then
-  print_source
-else
-  main "$@"
+if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
+  if [[ ${1:-} == --print-source ]]; then
+    print_source
+  else
+    main "$@"
+  fi
 fi
