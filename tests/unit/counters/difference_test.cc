@@ -208,8 +208,7 @@ TEST_CASE("baselines: what was put in comes out, the later of two readings stays
   constexpr std::size_t kMany = 10000;
   Readings many;
   for (std::size_t i = 0; i < kMany; ++i) {
-    many.push_back(
-        reading(fmt::format("proxy-{:05}.zone-a.test:9102", i), 0, 1000, 1, {1, 2, 3, 4, 5, 6, 7, 8, 1000}));
+    many.push_back(reading(fmt::format("proxy-{:05}.zone-a.test:9102", i), 0, 1000, 1, {1, 2, 3, 4, 5, 6, 7, 8, 1000}));
   }
   const CounterBaselines kept = baselines_of(many);
   REQUIRE(size_of(kept) == kMany);
