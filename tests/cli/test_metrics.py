@@ -39,6 +39,8 @@ class Callers:
                 labels = f'consul_destination_service="api",consul_destination_service_subset="{subset}"'
                 lines.append(f"envoy_cluster_upstream_rq_completed{{{labels}}} {requests}")
                 lines.append(f'envoy_cluster_upstream_rq_xx{{envoy_response_code_class="5",{labels}}} {bad}')
+                for bound, share in (("25", 0.5), ("100", 0.9), ("+Inf", 1)):
+                    lines.append(f'envoy_cluster_upstream_rq_time_bucket{{le="{bound}",{labels}}} {requests * share:g}')
             return 200, "\n".join(lines) + "\n"
 
 
@@ -99,6 +101,20 @@ class Metrics(ConsulCase):
         bad = [record for record in state["history"] if record["reason"] == "bad-evidence"]
         self.assertGreaterEqual(bad[0]["candidate_requests"], 100)
         self.assertEqual(bad[0]["candidate_errors"] * 5, bad[0]["candidate_requests"])
+
+    def test_by_evidence_with_the_histogram(self):
+        prometheus = self.prometheus(bad_share=0.2)
+        start = self.start_words(*self.from_prometheus(prometheus.url), "--json", evidence={"bounds": [25, 100]})
+        done = self.converge(*start)
+        self.assertEqual(done.code, 1, done.err + done.out)
+        state = json.loads(done.out)
+        self.assertEqual((state["phase"], self.weights()), ("failed", {"v1": 100, "v2": 0}))
+        self.assertIn("ROLLBACK", state["history"][-1]["why"])
+        self.assertEqual((state["analysis"]["refused"], len(state["analysis"]["latency"])), (0, 2))
+        refused = self.converge(*self.start_words(*self.from_prometheus(prometheus.url), "--id", "other",
+                                                  evidence={"bounds": [25, 60]}))
+        self.assertEqual(refused.code, 1)
+        self.assertIn("has no bucket of 60 ms", refused.err)
 
     def test_a_prometheus_that_is_gone_holds_and_one_that_is_back_goes_on(self):
         prometheus = self.prometheus(bad_share=0)
