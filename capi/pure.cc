@@ -21,6 +21,7 @@ namespace convergence::capi {
 namespace {
 
 constexpr Parameter kFormatOption[] = {{"format"}};
+constexpr Parameter kImportOptions[] = {{"format"}, {"stable_subset"}, {"candidate_subset"}};
 
 // A chain as the endpoint answers, {"Chain": {...}}, or the object inside.
 absl::StatusOr<DiscoveryChain> read_chain(cvg_slice slice) {
@@ -104,10 +105,18 @@ cvg_code cvg_import(cvg_slice text, cvg_slice options, cvg_buffer* out, cvg_erro
   return guarded(error, [&]() -> absl::Status {
     CVG_RETURN_IF_ERROR(require(out, "out"));
     CVG_ASSIGN_OR_RETURN(Json json, read_document(options, "options"));
-    CVG_RETURN_IF_ERROR(check_members(json, kFormatOption, "options"));
-    const std::string format = text_of(json, "format");
-    CVG_ASSIGN_OR_RETURN(Imported imported, import_entries(view(text), "text", format.empty() ? "auto" : format));
-    return give(Json().set("imported", list_json(imported.entries)).set("report", report_json(imported.report)), out);
+    CVG_RETURN_IF_ERROR(check_members(json, kImportOptions, "options"));
+    ImportOptions import_options;
+    for (const auto& [name, value] :
+         {std::pair("format", &import_options.format), std::pair("stable_subset", &import_options.stable_subset),
+          std::pair("candidate_subset", &import_options.candidate_subset)}) {
+      if (std::string given = text_of(json, name); !given.empty()) *value = std::move(given);
+    }
+    CVG_ASSIGN_OR_RETURN(ImportedDocuments imported, import_documents(view(text), "text", import_options));
+    Json::Array all;
+    for (const ConfigEntry& entry : imported.entries) all.push_back(to_json(entry));
+    for (const CanaryPolicy& policy : imported.policies) all.push_back(to_json(policy));
+    return give(Json().set("imported", std::move(all)).set("report", report_json(imported.report)), out);
   });
 }
 

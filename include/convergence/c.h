@@ -109,8 +109,9 @@ CVG_API cvg_code cvg_draw_chain(cvg_slice chain, cvg_slice options, cvg_slice ca
 /* entries: an array of config entries; catalog: the empty slice for none. Out: an array of {"rule","severity","entry",
  * "pointer","why","remedy"}: docs/lint.md. */
 CVG_API cvg_code cvg_lint(cvg_slice entries, cvg_slice catalog, cvg_buffer* out, cvg_error** error) CVG_NOEXCEPT;
-/* Config entries in the languages of others: options {"format": "auto"|"json"|"hcl"|"yaml"}. Out: {"imported":
- * [entries], "report": [{"line","field","outcome": "imported"|"translated"|"unsupported"|"ignored","why"}]}. */
+/* Config entries and rollout policies in the languages of others: options {"format": "auto"|"json"|"hcl"|"yaml",
+ * "stable_subset", "candidate_subset"}. Out: {"imported": [entries, then policies], "report": [{"line","field",
+ * "outcome": "imported"|"translated"|"unsupported"|"ignored","why"}]}. */
 CVG_API cvg_code cvg_import(cvg_slice text, cvg_slice options, cvg_buffer* out, cvg_error** error) CVG_NOEXCEPT;
 /* rows: an array as /v1/health/service answers; out: those that match. */
 CVG_API cvg_code cvg_filter(cvg_slice expression, cvg_slice rows, cvg_buffer* out, cvg_error** error) CVG_NOEXCEPT;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "convergence/canary.h"
 #include "convergence/config_entry.h"
 #include "convergence/json.h"
 
@@ -24,17 +25,17 @@ absl::StatusOr<Json> parse_hcl(std::string_view text, std::string_view document)
 // make together; a key that is there twice is an error.
 absl::StatusOr<std::vector<Json>> parse_yaml(std::string_view text, std::string_view document);
 
-// ---- config entries from any of these ----------------------------------------------------------------------------
+// ---- what became of a document --------------------------------------------------------------------------------------
 
 enum class ImportOutcome {
-  kImported,     // a field of Consul's, taken over
-  kTranslated,   // said in another place or another form there
-  kUnsupported,  // no field of Consul's is known by this name; kept as it is
-  kIgnored,      // says nothing to Consul
+  kImported,     // a field of ours or of Consul's, taken over
+  kTranslated,   // said in another place or another form here
+  kUnsupported,  // means something, and nothing here does it
+  kIgnored,      // says nothing to Consul, or nothing at all
 };
 std::string_view to_string(ImportOutcome outcome);
 
-// What became of one field; nothing is lost without a row.
+// What became of one field: a value that is no object and no list of objects. Nothing is lost without a row.
 struct ImportRow {
   std::int64_t line = 0;  // from 1
   std::string field{};    // "spec.routes[0].match.http.pathPrefix"
@@ -43,14 +44,38 @@ struct ImportRow {
   friend bool operator==(const ImportRow&, const ImportRow&) = default;
 };
 
+// ---- config entries and policies ------------------------------------------------------------------------------------
+
+struct ImportOptions {
+  std::string format = "auto";  // auto, json, hcl or yaml; auto tells by the text
+  // Of rollouts whose documents know no subsets.
+  std::string stable_subset = "primary";
+  std::string candidate_subset = "canary";
+  friend bool operator==(const ImportOptions&, const ImportOptions&) = default;
+};
+
+struct ImportedDocuments {
+  std::vector<ConfigEntry> entries{};
+  std::vector<CanaryPolicy> policies{};
+  std::vector<ImportRow> report{};  // in the order of the text
+  friend bool operator==(const ImportedDocuments&, const ImportedDocuments&) = default;
+};
+
+// Any number of documents of these kinds, mixed: config entries, in JSON, HCL or YAML; the custom resources of
+// consul-k8s; policies of ours, in JSON or YAML (docs/schema/canary-policy.schema.json); Flagger's Canary with the
+// MetricTemplates and AlertProviders that it names; releases of consul-release-controller, as documents of its API and
+// as resources. Resources of others between them are ignored, with a row for each field; a text of nothing else is an
+// error. docs/documents.md says what becomes of which field.
+absl::StatusOr<ImportedDocuments> import_documents(std::string_view text, std::string_view document,
+                                                   const ImportOptions& options = {});
+
 struct Imported {
   std::vector<ConfigEntry> entries{};
   std::vector<ImportRow> report{};  // in the order of the text
   friend bool operator==(const Imported&, const Imported&) = default;
 };
 
-// Config entries in JSON (one, or a list), HCL (one) or YAML (any number; as entries, or as the custom resources of
-// consul-k8s: progressive-delivery.md 3.2). `format`: auto, json, hcl or yaml; auto tells by the text.
+// The same for who wants config entries alone: anything else is an error.
 absl::StatusOr<Imported> import_entries(std::string_view text, std::string_view document,
                                         std::string_view format = "auto");
 

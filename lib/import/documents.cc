@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
 #include <set>
 #include <string>
 #include <utility>
@@ -12,10 +13,11 @@
 #include "convergence/error.h"
 #include "lib/base/ascii.h"
 #include "lib/base/status_macros.h"
+#include "lib/import/flagger.h"
 #include "lib/model/entry_parts.h"
 
 namespace convergence {
-namespace import_documents {
+namespace importing {
 namespace {
 
 // A path without what the two ways of writing it differ in: letter case, underscores, brackets, and places in lists,
@@ -47,14 +49,14 @@ struct UnknownPaths {
   }
 };
 
+}  // namespace
+
 bool is_leaf(const Json& json) {
   if (json.is_object()) return json.as_object()->empty();
   const Json::Array* items = json.as_array();
   return items == nullptr || std::none_of(items->begin(), items->end(),
                                           [](const Json& item) { return item.is_object() || item.is_array(); });
 }
-
-}  // namespace
 
 Lines::Lines(std::string_view text) {
   for (std::size_t at = text.find('\n'); at != std::string_view::npos; at = text.find('\n', at + 1))
@@ -108,7 +110,7 @@ void report_entry(const Json& json, const Lines& lines, std::vector<ImportRow>& 
   }
 }
 
-absl::Status add_document(const Json& json, std::string_view document, const Lines& lines, Imported& out) {
+absl::Status add_entry(const Json& json, std::string_view document, const Lines& lines, ImportedDocuments& out) {
   std::vector<ImportRow> rows;
   ConfigEntry entry;
   if (is_custom_resource(json)) {
@@ -120,6 +122,95 @@ absl::Status add_document(const Json& json, std::string_view document, const Lin
   mark_unknown(entry, rows);
   out.entries.push_back(std::move(entry));
   out.report.insert(out.report.end(), rows.begin(), rows.end());
+  return absl::OkStatus();
+}
+
+absl::Status add_policy(const Json& json, std::string_view document, const Lines& lines, ImportedDocuments& out) {
+  FieldReport report(json, "", lines);
+  report.say("", ImportOutcome::kImported, "");
+  CVG_ASSIGN_OR_RETURN(CanaryPolicy policy, from_json<CanaryPolicy>(json, document));
+  for (const Json::Member& member : policy.unknown) {
+    report.say(member.name, ImportOutcome::kUnsupported, "no member of a policy is known by this name; kept as it is");
+  }
+  out.policies.push_back(std::move(policy));
+  std::vector<ImportRow> rows = std::move(report).rows("");
+  out.report.insert(out.report.end(), rows.begin(), rows.end());
+  return absl::OkStatus();
+}
+
+// ---- what a document is
+// ----------------------------------------------------------------------------------------------
+
+enum class DocumentKind { kEntry, kPolicy, kFlagger, kForeign };
+
+std::string word_of(const Json& json, std::string_view member) {
+  const Json* value = json.find(member);
+  const std::string* text = value == nullptr ? nullptr : value->as_string();
+  return text == nullptr ? "" : *text;
+}
+
+DocumentKind kind_of(const Json& json) {
+  const std::string api = word_of(json, "apiVersion");
+  const std::string kind = word_of(json, "kind");
+  if (api.starts_with("flagger.app/")) {
+    const bool known = kind == "Canary" || kind == "MetricTemplate" || kind == "AlertProvider";
+    return known ? DocumentKind::kFlagger : DocumentKind::kForeign;
+  }
+  if (is_custom_resource(json)) {
+    return api.starts_with("consul.hashicorp.com/") ? DocumentKind::kEntry : DocumentKind::kForeign;
+  }
+  const Json::Object* members = json.as_object();
+  const bool entry = members == nullptr ||
+                     std::any_of(members->begin(), members->end(),
+                                 [](const Json::Member& member) { return ascii_equal_fold(member.name, "kind"); });
+  const bool policy = json.find("service") != nullptr || json.find("stable_subset") != nullptr ||
+                      json.find("candidate_subset") != nullptr || json.find("steps") != nullptr;
+  return !entry && policy ? DocumentKind::kPolicy : DocumentKind::kEntry;
+}
+
+// Flagger's resources name each other, wherever they stand in the text.
+absl::Status add_documents(const std::vector<Json>& documents, std::string_view document, const Lines& lines,
+                           const ImportOptions& options, ImportedDocuments& out) {
+  std::deque<FieldReport> reports;
+  Sources sources;
+  std::vector<const Source*> by_document(documents.size(), nullptr);
+  sources.reserve(documents.size());
+  bool only_foreign = !documents.empty();
+  for (std::size_t i = 0; i < documents.size(); ++i) {
+    const DocumentKind kind = kind_of(documents[i]);
+    only_foreign = only_foreign && kind == DocumentKind::kForeign;
+    if (kind != DocumentKind::kFlagger) continue;
+    Source source;
+    source.root.json = &documents[i];
+    source.report = &reports.emplace_back(documents[i], "", lines);
+    source.kind = word_of(documents[i], "kind");
+    by_document[i] = &sources.emplace_back(std::move(source));
+  }
+  if (only_foreign) return add_entry(documents.front(), document, lines, out);  // which says what is wrong with it
+  for (const Source& source : sources) {
+    if (source.kind == "MetricTemplate") read_template(source);
+    if (source.kind == "AlertProvider") read_alert_provider(source);
+  }
+  for (const Source& source : sources) {
+    if (source.kind == "Canary") CVG_RETURN_IF_ERROR(read_canary(source, sources, options, document, out));
+  }
+  for (std::size_t i = 0; i < documents.size(); ++i) {
+    if (by_document[i] != nullptr) {
+      std::vector<ImportRow> rows = std::move(*by_document[i]->report).rows("Flagger knows no field of this name");
+      out.report.insert(out.report.end(), rows.begin(), rows.end());
+      continue;
+    }
+    const DocumentKind kind = kind_of(documents[i]);
+    if (kind == DocumentKind::kEntry) CVG_RETURN_IF_ERROR(add_entry(documents[i], document, lines, out));
+    if (kind == DocumentKind::kPolicy) CVG_RETURN_IF_ERROR(add_policy(documents[i], document, lines, out));
+    if (kind != DocumentKind::kForeign) continue;
+    FieldReport report(documents[i], "", lines);
+    report.say("", ImportOutcome::kIgnored,
+               fmt::format("{} {} is no document of a rollout", word_of(documents[i], "apiVersion"),
+                           word_of(documents[i], "kind")));
+    std::vector<ImportRow> rows = std::move(report).rows("");
+    out.report.insert(out.report.end(), rows.begin(), rows.end());
+  }
   return absl::OkStatus();
 }
 
@@ -144,7 +235,7 @@ std::string_view format_of(std::string_view text) {
 }
 
 }  // namespace
-}  // namespace import_documents
+}  // namespace importing
 
 std::string_view to_string(ImportOutcome outcome) {
   switch (outcome) {
@@ -160,8 +251,10 @@ std::string_view to_string(ImportOutcome outcome) {
   return "";
 }
 
-absl::StatusOr<Imported> import_entries(std::string_view text, std::string_view document, std::string_view format) {
-  if (format == "auto") format = import_documents::format_of(text);
+absl::StatusOr<ImportedDocuments> import_documents(std::string_view text, std::string_view document,
+                                                   const ImportOptions& options) {
+  const std::string_view format =
+      options.format == "auto" ? importing::format_of(text) : std::string_view(options.format);
   std::vector<Json> documents;
   if (format == "json") {
     CVG_ASSIGN_OR_RETURN(Json json, parse_json(text, document));
@@ -178,9 +271,25 @@ absl::StatusOr<Imported> import_entries(std::string_view text, std::string_view 
   } else {
     return make_error(ErrorKind::kUsage, fmt::format("\"{}\" is no format: auto, json, hcl, yaml", format));
   }
-  const import_documents::Lines lines(text);
+  const importing::Lines lines(text);
+  ImportedDocuments out;
+  CVG_RETURN_IF_ERROR(importing::add_documents(documents, document, lines, options, out));
+  return out;
+}
+
+absl::StatusOr<Imported> import_entries(std::string_view text, std::string_view document, std::string_view format) {
+  ImportOptions options;
+  options.format = std::string(format);
+  CVG_ASSIGN_OR_RETURN(ImportedDocuments all, import_documents(text, document, options));
+  if (!all.policies.empty()) {
+    return make_error(
+        ErrorKind::kDecode,
+        fmt::format("{}: holds a rollout's policy, where config entries are wanted; import it first", document),
+        Json().set("document", document));
+  }
   Imported out;
-  for (const Json& json : documents) CVG_RETURN_IF_ERROR(import_documents::add_document(json, document, lines, out));
+  out.entries = std::move(all.entries);
+  out.report = std::move(all.report);
   return out;
 }
 

@@ -8,7 +8,7 @@
 
 #include "convergence/import.h"
 
-namespace convergence::import_documents {
+namespace convergence::importing {
 
 // Lines of a text by the offset of what stands in it.
 class Lines {
@@ -20,7 +20,10 @@ class Lines {
   std::vector<std::size_t> ends_;  // of lines
 };
 
-// One row for each value within `json` that is no object and no list of objects.
+// What has one row in a report: a value that is no object and no list of objects or lists, or an empty one.
+bool is_leaf(const Json& json);
+
+// One row for each such value within `json`.
 void add_rows(const Json& json, const std::string& field, ImportOutcome outcome, std::string_view why,
               const Lines& lines, std::vector<ImportRow>& out);
 
@@ -32,6 +35,6 @@ absl::StatusOr<ConfigEntry> entry_of_resource(const Json& json, std::string_view
 // The rows of the members that the entry's structs have no field for say so.
 void mark_unknown(const ConfigEntry& entry, std::vector<ImportRow>& report);
 
-}  // namespace convergence::import_documents
+}  // namespace convergence::importing
 
 #endif  // CONVERGENCE_LIB_IMPORT_DOCUMENTS_H_

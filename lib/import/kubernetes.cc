@@ -14,7 +14,7 @@
 #include "lib/base/status_macros.h"
 #include "lib/import/documents.h"
 
-namespace convergence::import_documents {
+namespace convergence::importing {
 namespace {
 
 struct ResourceKind {
@@ -128,6 +128,8 @@ absl::StatusOr<ConfigEntry> entry_of_resource(const Json& json, std::string_view
 
   Json entry;
   entry.set("Kind", known->entry).set("Name", known->name.empty() ? *name : std::string(known->name));
+  report.push_back({lines.line_of(json.find("apiVersion")->offset), "apiVersion", ImportOutcome::kTranslated,
+                    "a resource of consul-k8s"});
   report.push_back({lines.line_of(json.find("kind")->offset), "kind", ImportOutcome::kTranslated,
                     fmt::format("{} is Consul's {}", *kind, known->entry)});
   report.push_back({lines.line_of(metadata->find("name")->offset), "metadata.name", ImportOutcome::kTranslated,
@@ -152,4 +154,4 @@ absl::StatusOr<ConfigEntry> entry_of_resource(const Json& json, std::string_view
   return from_json<ConfigEntry>(entry, document);
 }
 
-}  // namespace convergence::import_documents
+}  // namespace convergence::importing

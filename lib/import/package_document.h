@@ -21,7 +21,7 @@ namespace convergence::package_document {
 struct Source {
   Source(std::string_view text, std::string_view name) : document(name), lines(text) {}
   std::string_view document;
-  import_documents::Lines lines;
+  importing::Lines lines;
   std::vector<ImportRow> report{};
 };
 

@@ -30,8 +30,8 @@ def lint(entries, catalog=None):
 
 
 def import_documents(text, format="auto"):  # noqa: A002 - the option's own name
-    """Config entries in JSON, HCL or YAML (consul-k8s resources too): {"imported": [entries], "report": [{"line", "field",
-    "outcome", "why"}]}, with a row for every field."""
+    """Config entries in JSON, HCL or YAML (consul-k8s resources too), policies of ours and Flagger's resources:
+    {"imported": [entries, then policies], "report": [{"line", "field", "outcome", "why"}]}, with a row for every field."""
     return _capi.call_for_document("cvg_import", _capi.text(text), _capi.document({"format": format}))
 
 

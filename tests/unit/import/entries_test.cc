@@ -54,6 +54,7 @@ status:
       R"("Destination":{"RequestTimeout":"1m30s","Service":"admin","NumRetries":3,"RetryOnStatusCodes":[500,503],)"
       R"("colour":"blue"}}],"CreateIndex":0,"ModifyIndex":0})");
   CHECK(report(*imported) ==
+        "2 apiVersion translated: a resource of consul-k8s\n"
         "3 kind translated: ServiceRouter is Consul's service-router\n"
         "5 metadata.name translated: the name of the entry\n"
         "11 spec.routes[0].match.http.pathPrefix imported\n"
