@@ -224,11 +224,73 @@ constexpr std::array kNames<Reason> = {
 };
 
 template <>
+constexpr std::array kNames<CanaryStrategy> = {
+    NameRow<CanaryStrategy>{CanaryStrategy::kWeights, "weights"},
+    NameRow<CanaryStrategy>{CanaryStrategy::kMatch, "match"},
+    NameRow<CanaryStrategy>{CanaryStrategy::kBlueGreen, "blue-green"},
+};
+
+template <>
+constexpr std::array kNames<CanaryMode> = {
+    NameRow<CanaryMode>{CanaryMode::kOwn, "own"},
+    NameRow<CanaryMode>{CanaryMode::kFlagger, "flagger"},
+    NameRow<CanaryMode>{CanaryMode::kConsecutive, "consecutive"},
+    NameRow<CanaryMode>{CanaryMode::kArgo, "argo"},
+    NameRow<CanaryMode>{CanaryMode::kKayenta, "kayenta"},
+};
+
+template <>
+constexpr std::array kNames<MatchKind> = {
+    NameRow<MatchKind>{MatchKind::kExact, "exact"},
+    NameRow<MatchKind>{MatchKind::kPrefix, "prefix"},
+    NameRow<MatchKind>{MatchKind::kSuffix, "suffix"},
+    NameRow<MatchKind>{MatchKind::kRegex, "regex"},
+    NameRow<MatchKind>{MatchKind::kPresent, "present"},
+};
+
+template <>
+constexpr std::array kNames<GateAt> = {
+    NameRow<GateAt>{GateAt::kStart, "start"},
+    NameRow<GateAt>{GateAt::kStep, "step"},
+    NameRow<GateAt>{GateAt::kPromotion, "promotion"},
+};
+
+template <>
+constexpr std::array kNames<GateDeadline> = {
+    NameRow<GateDeadline>{GateDeadline::kRollback, "rollback"},
+    NameRow<GateDeadline>{GateDeadline::kOpen, "open"},
+};
+
+template <>
+constexpr std::array kNames<Promotion> = {
+    NameRow<Promotion>{Promotion::kSwap, "swap"},
+    NameRow<Promotion>{Promotion::kCopy, "copy"},
+};
+
+template <>
+constexpr std::array kNames<NewRevision> = {
+    NameRow<NewRevision>{NewRevision::kRefuse, "refuse"},
+    NameRow<NewRevision>{NewRevision::kQueue, "queue"},
+    NameRow<NewRevision>{NewRevision::kRestart, "restart"},
+};
+
+template <>
+constexpr std::array kNames<ForeignEdit> = {
+    NameRow<ForeignEdit>{ForeignEdit::kHold, "hold"},
+    NameRow<ForeignEdit>{ForeignEdit::kYield, "yield"},
+    NameRow<ForeignEdit>{ForeignEdit::kReassert, "reassert"},
+};
+
+template <>
 constexpr std::array kNames<CanaryPhase> = {
     NameRow<CanaryPhase>{CanaryPhase::kIdle, "idle"},
+    NameRow<CanaryPhase>{CanaryPhase::kWaiting, "waiting"},
     NameRow<CanaryPhase>{CanaryPhase::kSettling, "settling"},
     NameRow<CanaryPhase>{CanaryPhase::kObserving, "observing"},
     NameRow<CanaryPhase>{CanaryPhase::kPromoting, "promoting"},
+    NameRow<CanaryPhase>{CanaryPhase::kCopying, "copying"},
+    NameRow<CanaryPhase>{CanaryPhase::kReturning, "returning"},
+    NameRow<CanaryPhase>{CanaryPhase::kBaking, "baking"},
     NameRow<CanaryPhase>{CanaryPhase::kRollingBack, "rolling-back"},
     NameRow<CanaryPhase>{CanaryPhase::kSucceeded, "succeeded"},
     NameRow<CanaryPhase>{CanaryPhase::kFailed, "failed"},
@@ -256,6 +318,20 @@ constexpr std::array kNames<CanaryReason> = {
     NameRow<CanaryReason>{CanaryReason::kCandidateUnhealthy, "candidate-unhealthy"},
     NameRow<CanaryReason>{CanaryReason::kSuperseded, "superseded"},
     NameRow<CanaryReason>{CanaryReason::kWriteFailed, "write-failed"},
+    NameRow<CanaryReason>{CanaryReason::kWaits, "waits"},
+    NameRow<CanaryReason>{CanaryReason::kApproved, "approved"},
+    NameRow<CanaryReason>{CanaryReason::kGateClosed, "gate-closed"},
+    NameRow<CanaryReason>{CanaryReason::kGateDeadline, "gate-deadline"},
+    NameRow<CanaryReason>{CanaryReason::kCritical, "critical-metric"},
+    NameRow<CanaryReason>{CanaryReason::kInconclusive, "inconclusive"},
+    NameRow<CanaryReason>{CanaryReason::kCopied, "copied"},
+    NameRow<CanaryReason>{CanaryReason::kReturned, "returned"},
+    NameRow<CanaryReason>{CanaryReason::kStableUnhealthy, "stable-unhealthy"},
+    NameRow<CanaryReason>{CanaryReason::kBaked, "baked"},
+    NameRow<CanaryReason>{CanaryReason::kQueued, "queued"},
+    NameRow<CanaryReason>{CanaryReason::kRetried, "retried"},
+    NameRow<CanaryReason>{CanaryReason::kYielded, "yielded"},
+    NameRow<CanaryReason>{CanaryReason::kAffinityCapped, "affinity-capped"},
 };
 
 template <>
@@ -278,6 +354,8 @@ constexpr std::array kNames<CanaryVerb> = {
     NameRow<CanaryVerb>{CanaryVerb::kPromote, "promote"},
     NameRow<CanaryVerb>{CanaryVerb::kPause, "pause"},
     NameRow<CanaryVerb>{CanaryVerb::kResume, "resume"},
+    NameRow<CanaryVerb>{CanaryVerb::kApprove, "approve"},
+    NameRow<CanaryVerb>{CanaryVerb::kRetry, "retry"},
 };
 
 template <>
@@ -378,6 +456,14 @@ std::string_view to_string(NodeStatus status) { return name_of(status); }
 std::string_view to_string(OverallStatus status) { return name_of(status); }
 std::string_view to_string(Action action) { return name_of(action); }
 std::string_view to_string(Reason reason) { return name_of(reason); }
+std::string_view to_string(CanaryStrategy strategy) { return name_of(strategy); }
+std::string_view to_string(CanaryMode mode) { return name_of(mode); }
+std::string_view to_string(MatchKind kind) { return name_of(kind); }
+std::string_view to_string(GateAt at) { return name_of(at); }
+std::string_view to_string(GateDeadline action) { return name_of(action); }
+std::string_view to_string(Promotion promotion) { return name_of(promotion); }
+std::string_view to_string(NewRevision action) { return name_of(action); }
+std::string_view to_string(ForeignEdit action) { return name_of(action); }
 std::string_view to_string(CanaryPhase phase) { return name_of(phase); }
 std::string_view to_string(CanaryReason reason) { return name_of(reason); }
 std::string_view to_string(EvidenceKind kind) { return name_of(kind); }
@@ -428,6 +514,14 @@ template std::optional<FleetPhase> parse_name(std::string_view);
 template std::optional<NodeStatus> parse_name(std::string_view);
 template std::optional<Action> parse_name(std::string_view);
 template std::optional<Reason> parse_name(std::string_view);
+template std::optional<CanaryStrategy> parse_name(std::string_view);
+template std::optional<CanaryMode> parse_name(std::string_view);
+template std::optional<MatchKind> parse_name(std::string_view);
+template std::optional<GateAt> parse_name(std::string_view);
+template std::optional<GateDeadline> parse_name(std::string_view);
+template std::optional<Promotion> parse_name(std::string_view);
+template std::optional<NewRevision> parse_name(std::string_view);
+template std::optional<ForeignEdit> parse_name(std::string_view);
 template std::optional<CanaryPhase> parse_name(std::string_view);
 template std::optional<CanaryReason> parse_name(std::string_view);
 template std::optional<EvidenceKind> parse_name(std::string_view);
@@ -457,6 +551,14 @@ template std::string all_names<FleetPhase>();
 template std::string all_names<NodeStatus>();
 template std::string all_names<Action>();
 template std::string all_names<Reason>();
+template std::string all_names<CanaryStrategy>();
+template std::string all_names<CanaryMode>();
+template std::string all_names<MatchKind>();
+template std::string all_names<GateAt>();
+template std::string all_names<GateDeadline>();
+template std::string all_names<Promotion>();
+template std::string all_names<NewRevision>();
+template std::string all_names<ForeignEdit>();
 template std::string all_names<CanaryPhase>();
 template std::string all_names<CanaryReason>();
 template std::string all_names<EvidenceKind>();
