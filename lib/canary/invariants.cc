@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "fmt/format.h"
+#include "lib/canary/shape.h"
 
 namespace convergence {
 namespace {
@@ -17,7 +18,9 @@ std::ptrdiff_t count_of(const CanaryState& state) {
 }
 
 std::string broken_number(const CanaryState& state) {
-  if (state.epoch < 0 || state.good < 0 || state.failures < 0 || state.next_effect < 1) return "a count is negative";
+  if (state.epoch < 0 || state.good < 0 || state.failures < 0 || state.broken < 0 || state.next_effect < 1) {
+    return "a count is negative";
+  }
   if (state.weight < 0 || state.weight > 10000) return fmt::format("weight {} is outside 0..10000", state.weight);
   if (state.history.size() > kMaxHistory) return fmt::format("history has {} records", state.history.size());
   if (state.good > state.policy.intervals_per_step) return "more good measurements than a step takes";
@@ -33,21 +36,58 @@ std::string broken_time(const CanaryState& state) {
   return state.deadline < Time{} ? "the deadline is before 1970" : "";
 }
 
+// The candidate's weights that a phase may have.
+bool is_weight_of(const CanaryState& state) {
+  const std::vector<std::int32_t>& returns = state.policy.return_steps;
+  const bool copies = state.policy.promotion == Promotion::kCopy;
+  switch (state.phase) {
+    case CanaryPhase::kSettling:
+    case CanaryPhase::kObserving:
+      return state.weight == step_weight(state.policy, state.step);
+    case CanaryPhase::kPromoting:
+    case CanaryPhase::kBaking:
+      return state.weight == 10000;
+    case CanaryPhase::kCopying:
+      return copies && state.weight == step_weight(state.policy, state.step);
+    case CanaryPhase::kReturning:
+      return copies && (state.weight == 0 || std::find(returns.begin(), returns.end(), state.weight) != returns.end());
+    case CanaryPhase::kSucceeded:
+      return state.weight == (copies ? 0 : 10000);
+    case CanaryPhase::kFailed:  // one that gave way to somebody else leaves the weight to him
+      return state.weight == (state.lost_stable ? 10000 : 0) ||
+             (!state.history.empty() && state.history.back().reason == CanaryReason::kYielded);
+    case CanaryPhase::kIdle:
+    case CanaryPhase::kWaiting:
+    case CanaryPhase::kRollingBack:
+      break;
+  }
+  return state.weight == 0;
+}
+
 std::string broken_weight(const CanaryState& state) {
-  const auto steps = static_cast<std::int32_t>(state.policy.steps.size());
+  const std::int32_t steps = step_count(state.policy);
   if (state.step < 0 || state.step >= steps) return fmt::format("step {} of {}", state.step, steps);
-  std::int32_t wanted = 0;
-  if (is_step_phase(state.phase)) wanted = state.policy.steps[static_cast<std::size_t>(state.step)];
-  if (state.phase == CanaryPhase::kPromoting || state.phase == CanaryPhase::kSucceeded) wanted = 10000;
-  if (state.weight == wanted) return "";
+  if (is_weight_of(state)) return "";
   return fmt::format("weight {} while {} at step {}", state.weight, to_string(state.phase), state.step);
+}
+
+std::string broken_gate(const CanaryState& state) {
+  if (!state.gate) return "";
+  if (state.phase != CanaryPhase::kWaiting && !is_step_phase(state.phase)) {
+    return fmt::format("at a gate while {}", to_string(state.phase));
+  }
+  const auto& gates = state.policy.gates;
+  const bool known =
+      std::any_of(gates.begin(), gates.end(), [&](const Gate& gate) { return gate.name == state.gate->gate; });
+  return known ? "" : fmt::format("at gate {}, which the policy does not have", state.gate->gate);
 }
 
 std::string broken_effect(const CanaryState& state, const Effect& effect) {
   const std::int64_t number = effect_number(state, effect);
   if (number < 1 || number >= state.next_effect) return fmt::format("effect id {}", effect.id);
   if (const auto* write = std::get_if<WriteWeights>(&effect.body)) {
-    if (write->candidate != state.weight || write->stable != 10000 - state.weight) {
+    if (write->candidate != state.weight || write->stable != 10000 - state.weight || write->routed != state.routed ||
+        write->gives_cookie != state.gives_cookie) {
       return fmt::format("effect {} writes {}/{} for weight {}", effect.id, write->stable, write->candidate,
                          state.weight);
     }
@@ -72,26 +112,47 @@ std::string broken_outbox(const CanaryState& state) {
   }
   const std::ptrdiff_t writes = count_of<WriteWeights>(state);
   const bool must_write = state.phase == CanaryPhase::kPromoting || state.phase == CanaryPhase::kRollingBack;
-  if (must_write ? writes != 1 : writes > (state.phase == CanaryPhase::kSettling ? 1 : 0)) {
+  const bool may_write = state.phase == CanaryPhase::kSettling || state.phase == CanaryPhase::kReturning;
+  if (must_write ? writes != 1 : writes > (may_write ? 1 : 0)) {
     return fmt::format("{} writes pending while {}", writes, to_string(state.phase));
   }
-  if (count_of<Measure>(state) != (state.phase == CanaryPhase::kObserving ? 1 : 0)) {
+  const bool measures = state.phase == CanaryPhase::kObserving || state.phase == CanaryPhase::kBaking;
+  if (count_of<Measure>(state) != (measures ? 1 : 0)) {
     return fmt::format("{} measurements pending while {}", count_of<Measure>(state), to_string(state.phase));
   }
+  if (count_of<CopyToStable>(state) != (state.phase == CanaryPhase::kCopying ? 1 : 0)) {
+    return fmt::format("{} copies pending while {}", count_of<CopyToStable>(state), to_string(state.phase));
+  }
+  if (count_of<AskGate>(state) > (state.gate ? 1 : 0)) return "asks at a gate where it does not stand";
   if (count_of<WakeAt>(state) != 1) return "not one wake-up";
   return "";
 }
 
-// I3: only a start, good evidence or a person's order raises the weight.
-bool may_raise(const CanaryState& before, const CanaryEvent& event) {
-  if (std::holds_alternative<StartRollout>(event.body)) return is_terminal(before.phase);
+bool is_good_enough(const CanaryState& before, const Measurement& measured) {
+  const bool own = !before.policy.evidence && before.policy.mode == CanaryMode::kOwn;
+  return measured.kind == EvidenceKind::kCounted && (!own || measured.candidate.requests >= before.policy.min_requests);
+}
+
+// I3: only a start, good evidence or a person's order raises the weight; and the loss of the other subset while it is
+// being replaced.
+bool may_raise(const CanaryState& before, const CanaryEvent& event, const CanaryState& after) {
+  if (before.phase == CanaryPhase::kWaiting && is_step_phase(after.phase)) return !after.gate;
+  if (after.lost_stable) return std::holds_alternative<CandidateHealth>(event.body);
   if (const auto* command = std::get_if<Command>(&event.body)) return command->verb == CanaryVerb::kPromote;
   if (const auto* measured = std::get_if<Measurement>(&event.body)) {
     return !before.paused && before.phase == CanaryPhase::kObserving && measured->epoch == before.epoch &&
-           measured->kind == EvidenceKind::kCounted &&
-           (before.policy.evidence || measured->candidate.requests >= before.policy.min_requests);
+           is_good_enough(before, *measured);
   }
   return false;
+}
+
+// Another rollout begins where one has ended, by a start or a retry, or that one's end lets the queued one begin.
+bool begins_well(const CanaryState& before, const CanaryEvent& event, const CanaryState& after) {
+  if (before.queued && after.rollout == before.queued->rollout) return !is_terminal(before.phase);
+  if (!is_terminal(before.phase)) return false;
+  if (std::holds_alternative<StartRollout>(event.body)) return true;
+  const auto* command = std::get_if<Command>(&event.body);
+  return command && command->verb == CanaryVerb::kRetry && before.phase == CanaryPhase::kFailed;
 }
 
 bool reports_write(const CanaryState& before, const CanaryEvent& event) {
@@ -126,6 +187,8 @@ std::string broken_rule(const CanaryState& state) {
   if (std::string broken = broken_number(state); !broken.empty()) return broken;
   if (std::string broken = broken_time(state); !broken.empty()) return broken;
   if (std::string broken = broken_weight(state); !broken.empty()) return broken;
+  if (std::string broken = broken_gate(state); !broken.empty()) return broken;
+  if (state.past.size() > kMaxPast) return fmt::format("{} past rollouts", state.past.size());
   if (is_terminal(state.phase)) {
     const bool ended = state.outbox.empty() && state.deadline == kNever && !state.paused;
     return ended ? "" : fmt::format("{}, but something is pending", to_string(state.phase));
@@ -136,27 +199,42 @@ std::string broken_rule(const CanaryState& state) {
   return broken_outbox(state);
 }
 
+namespace {
+
+// How a rollout that moved may end.
+std::string broken_end(const CanaryState& before, const CanaryEvent& event, const CanaryState& after) {
+  const bool yielded = !after.history.empty() && after.history.back().reason == CanaryReason::kYielded;
+  const bool wrote = reports_write(before, event);
+  if (after.phase == CanaryPhase::kFailed && !yielded) {
+    const bool rolled_back = before.phase == CanaryPhase::kRollingBack && wrote;
+    const bool kept = before.phase == CanaryPhase::kPromoting && before.lost_stable && wrote;
+    if (!rolled_back && !kept) return "failed before weight 0 was written";
+  }
+  if (after.phase == CanaryPhase::kSucceeded) {
+    const bool promoted = before.phase == CanaryPhase::kPromoting && wrote;
+    const bool returned = before.phase == CanaryPhase::kReturning && before.weight == 0 && wrote;
+    if (!promoted && !returned && before.phase != CanaryPhase::kBaking) {
+      return "succeeded before the whole weight was written";
+    }
+  }
+  return "";
+}
+
+}  // namespace
+
 std::string broken_rule(const CanaryState& before, const CanaryEvent& event, const CanaryState& after) {
   if (std::string broken = broken_rule(after); !broken.empty()) return broken;
   if (after.last_event_at < before.last_event_at) return "time went back";
   const bool same_rollout = after.rollout == before.rollout;
-  if (same_rollout && (after.next_effect < before.next_effect || after.epoch < before.epoch)) return "a counter fell";
-  if (same_rollout && !(after.policy == before.policy)) return "the policy of a running rollout changed";
-  const bool raised = after.weight > before.weight || (!same_rollout && after.weight > 0);
-  if (raised && !may_raise(before, event)) {
+  if (!same_rollout) return begins_well(before, event, after) ? "" : "a rollout began while another moved";
+  if (after.next_effect < before.next_effect || after.epoch < before.epoch) return "a counter fell";
+  if (!(after.policy == before.policy)) return "the policy of a running rollout changed";
+  if (after.weight > before.weight && !may_raise(before, event, after)) {
     return fmt::format("weight rose from {} to {} without good evidence", before.weight, after.weight);
   }
   if (after.phase == before.phase) return "";
-  if (after.phase == CanaryPhase::kFailed &&
-      (before.phase != CanaryPhase::kRollingBack || !reports_write(before, event))) {
-    return "failed before weight 0 was written";
-  }
-  if (after.phase == CanaryPhase::kSucceeded &&
-      (before.phase != CanaryPhase::kPromoting || !reports_write(before, event))) {
-    return "succeeded before the whole weight was written";
-  }
-  if (is_terminal(before.phase) && same_rollout) return "a rollout that had ended moved";
-  return "";
+  if (is_terminal(before.phase)) return "a rollout that had ended moved";
+  return broken_end(before, event, after);
 }
 
 }  // namespace convergence

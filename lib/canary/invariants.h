@@ -8,6 +8,7 @@
 namespace convergence {
 
 inline constexpr std::size_t kMaxHistory = 200;  // records; a KV value holds 512 KiB
+inline constexpr std::size_t kMaxPast = 20;      // rollouts remembered by their ends
 inline constexpr std::size_t kMaxWhy = 240;      // bytes of a record's text
 inline constexpr std::size_t kMaxRollout = 128;  // bytes of a rollout's id: it goes into Meta, whose values hold 512
 

@@ -14,14 +14,17 @@ enum class Input {
   kStart,
   kMeasurement,
   kEffectDone,
+  kGate,
   kHealth,
   kAbort,
   kPromote,
   kPause,
   kResume,
+  kApprove,
+  kRetry,
 };
-inline constexpr std::size_t kInputs = 9;
-inline constexpr std::size_t kPhases = 7;
+inline constexpr std::size_t kInputs = 12;
+inline constexpr std::size_t kPhases = 11;
 std::string_view to_string(Input input);
 
 // The name of what the table does with `input` in `phase`; "-": nothing. docs/canary.md shows the table and a test

@@ -29,7 +29,8 @@ AnalysisOptions analysis_of(const CanaryPolicy& policy) {
 
 RampPolicy ramp_of(const CanaryPolicy& policy) {
   RampPolicy ramp = policy.evidence->ramp;
-  ramp.ladder = policy.steps;
+  // Without weights there is one rung, and the rollout stands on it.
+  ramp.ladder = policy.strategy == CanaryStrategy::kWeights ? policy.steps : std::vector<std::int32_t>{10000};
   ramp.free = false;
   return ramp;
 }
@@ -42,7 +43,7 @@ absl::StatusOr<Weighed> weigh_evidence(const CanaryState& state, const Measureme
   CVG_ASSIGN_OR_RETURN(out.analysis, add_interval(options, std::move(before), interval_of(measured)));
   out.usable = out.analysis.refused == refused;
   RampState ramp;
-  ramp.weight = state.weight;
+  ramp.weight = state.policy.strategy == CanaryStrategy::kWeights ? state.weight : 10000;
   ramp.elapsed = at - state.started_at;
   ramp.at_weight = at - state.step_started_at;
   const double measured_for = seconds_of(options.interval * out.analysis.intervals);

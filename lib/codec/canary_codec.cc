@@ -1,3 +1,5 @@
+#include "lib/codec/canary_codec.h"
+
 #include <string>
 #include <string_view>
 #include <variant>
@@ -5,7 +7,6 @@
 #include "convergence/codec.h"
 #include "convergence/version.h"
 #include "lib/codec/analysis_codec.h"
-#include "lib/codec/canary_codec.h"
 #include "lib/codec/evidence_codec.h"
 #include "lib/codec/object_reader.h"
 #include "lib/codec/object_writer.h"
@@ -114,11 +115,7 @@ absl::Status decode(const Json& json, const Place& place, GateWait& out) {
 }
 
 Json encode(const GateWait& wait) {
-  return ObjectWriter()
-      .put("gate", wait.gate)
-      .put("since", encode(wait.since))
-      .put("until", encode(wait.until))
-      .take();
+  return ObjectWriter().put("gate", wait.gate).put("since", encode(wait.since)).put("until", encode(wait.until)).take();
 }
 
 absl::Status decode(const Json& json, const Place& place, QueuedRollout& out) {
@@ -372,7 +369,8 @@ absl::Status decode(const Json& json, const Place& place, CanaryEvent& out) {
   if (type == "gate-answer") return read_members(in, out.body.emplace<GateAnswer>()).finish();
   if (type == "candidate-health") return read_members(in, out.body.emplace<CandidateHealth>()).finish();
   if (type == "command") return read_members(in, out.body.emplace<Command>()).finish();
-  return unknown_type(json, place, type, "tick, start, measurement, effect-done, gate-answer, candidate-health, command");
+  return unknown_type(json, place, type,
+                      "tick, start, measurement, effect-done, gate-answer, candidate-health, command");
 }
 
 Json encode(const CanaryEvent& event) {

@@ -7,8 +7,8 @@
 namespace convergence::codec {
 
 absl::Status decode(const Json& json, const Place& place, CanaryPolicy& out);
-// Members that came after the first release are left out while they have their default, so that a document that does not
-// use them looks as it did.
+// Members that came after the first release are left out while they have their default, so that a document that does
+// not use them looks as it did.
 Json encode(const CanaryPolicy& policy);
 
 }  // namespace convergence::codec

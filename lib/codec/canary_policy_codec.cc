@@ -30,7 +30,8 @@ absl::Status decode(const Json& json, const Place& place, NamedMatch& out) {
   std::string_view said;
   for (MatchKind kind : {MatchKind::kExact, MatchKind::kPrefix, MatchKind::kSuffix, MatchKind::kRegex}) {
     if (!json.find(to_string(kind))) continue;
-    if (!said.empty()) return place.error(json, "says both " + std::string(said) + " and " + std::string(to_string(kind)));
+    if (!said.empty())
+      return place.error(json, "says both " + std::string(said) + " and " + std::string(to_string(kind)));
     said = to_string(kind);
     out.kind = kind;
     in.required(said, out.value);
