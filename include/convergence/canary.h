@@ -311,6 +311,7 @@ struct CanaryState {
   bool routed = false;        // requests that match go to the candidate
   bool gives_cookie = false;  // its users are made to stay
   bool lost_stable = false;   // while copying: it ends on the candidate, as failed
+  bool held = false;          // by a gate alone: the last window was good enough
   std::optional<GateWait> gate{};
   std::vector<std::string> opened{};        // gates that need not be asked again before the next move
   std::vector<WindowRates> windows{};       // of this step, for kKayenta

@@ -48,7 +48,10 @@ bool is_weight_of(const CanaryState& state) {
     case CanaryPhase::kBaking:
       return state.weight == 10000;
     case CanaryPhase::kCopying:
-      return copies && state.weight == step_weight(state.policy, state.step);
+      // Before the first weight a person may promote, too.
+      return copies && (state.policy.strategy == CanaryStrategy::kBlueGreen
+                            ? state.weight == 10000
+                            : state.weight == 0 || state.weight == step_weight(state.policy, state.step));
     case CanaryPhase::kReturning:
       return copies && (state.weight == 0 || std::find(returns.begin(), returns.end(), state.weight) != returns.end());
     case CanaryPhase::kSucceeded:
@@ -72,6 +75,7 @@ std::string broken_weight(const CanaryState& state) {
 }
 
 std::string broken_gate(const CanaryState& state) {
+  if (state.held && !state.gate) return "held, and at no gate";
   if (!state.gate) return "";
   if (state.phase != CanaryPhase::kWaiting && !is_step_phase(state.phase)) {
     return fmt::format("at a gate while {}", to_string(state.phase));
@@ -138,6 +142,8 @@ bool is_good_enough(const CanaryState& before, const Measurement& measured) {
 bool may_raise(const CanaryState& before, const CanaryEvent& event, const CanaryState& after) {
   if (before.phase == CanaryPhase::kWaiting && is_step_phase(after.phase)) return !after.gate;
   if (after.lost_stable) return std::holds_alternative<CandidateHealth>(event.body);
+  // The last window was good, and somebody has opened the gate that it stood at; or time has.
+  if (before.held && !before.paused && !after.gate) return true;
   if (const auto* command = std::get_if<Command>(&event.body)) return command->verb == CanaryVerb::kPromote;
   if (const auto* measured = std::get_if<Measurement>(&event.body)) {
     return !before.paused && before.phase == CanaryPhase::kObserving && measured->epoch == before.epoch &&

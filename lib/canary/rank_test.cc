@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <numeric>
 #include <utility>
 
@@ -53,12 +54,12 @@ ShiftInterval rank_shift(const std::vector<double>& experiment, const std::vecto
   const auto [low_y, high_y] = std::minmax_element(control.begin(), control.end());
   const double least = *low_x - *high_y;
   const double most = *high_x - *low_y;
-  // Where the standing falls below `wanted`; an end of the range where it never does.
+  // Where the standing falls below `wanted`. Samples too small to reach it exclude nothing on that side.
   const auto where = [&](double wanted, bool corrected) {
     double low = least;
     double high = most;
-    if (standing(experiment, control, low, corrected) <= wanted) return low;
-    if (standing(experiment, control, high, corrected) >= wanted) return high;
+    if (standing(experiment, control, low, corrected) < wanted) return -std::numeric_limits<double>::infinity();
+    if (standing(experiment, control, high, corrected) > wanted) return std::numeric_limits<double>::infinity();
     const double enough = std::max(most - least, 1e-300) * kTolerance;
     while (high - low > enough) {
       const double middle = low + (high - low) / 2;

@@ -100,6 +100,13 @@ void promoted(Turn& turn, const CanaryEvent& event) {
   CanaryState& state = turn.state;
   const std::string why = all_is_on(state.policy.candidate_subset, decision(state));
   if (state.lost_stable) return finish(turn, CanaryPhase::kFailed, CanaryReason::kStableUnhealthy, why);
+  if (state.policy.promotion == Promotion::kCopy) {
+    state.phase = CanaryPhase::kCopying;
+    state.step_started_at = turn.at;
+    state.outbox.clear();
+    note(turn, CanaryReason::kWeightWritten, why);
+    return copy(turn);
+  }
   if (state.policy.bake <= Duration(0)) {
     return finish(turn, CanaryPhase::kSucceeded, CanaryReason::kWeightWritten, why);
   }

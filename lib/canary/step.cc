@@ -35,10 +35,7 @@ void overdue(Turn& turn, const CanaryEvent&) {
 
 void write_again(Turn& turn, const CanaryEvent&) { write_traffic(turn); }
 
-void copy_again(Turn& turn, const CanaryEvent&) {
-  emit(turn, CopyToStable{turn.state.revision});
-  wait(turn, later(turn.at, patience(turn.state)));
-}
+void copy_again(Turn& turn, const CanaryEvent&) { copy(turn); }
 
 void return_more(Turn& turn, const CanaryEvent&) {
   CanaryState& state = turn.state;

@@ -86,6 +86,7 @@ void leave_steps(Turn& turn, CanaryPhase phase) {
   state.phase = phase;
   state.paused = false;
   state.good = 0;
+  state.held = false;
   state.gate.reset();
   state.opened.clear();
   state.windows.clear();
@@ -214,17 +215,24 @@ void roll_back(Turn& turn, CanaryReason reason, std::string why) {
 }
 
 void promote(Turn& turn, CanaryReason reason, std::string why) {
-  if (turn.state.policy.promotion == Promotion::kSwap) {
+  const CanaryPolicy& policy = turn.state.policy;
+  // Blue and green change places as a whole; who copies does it behind the traffic's back.
+  if (policy.promotion == Promotion::kSwap || policy.strategy == CanaryStrategy::kBlueGreen) {
     return conclude(turn, CanaryPhase::kPromoting, 10000, reason, std::move(why));
   }
   leave_steps(turn, CanaryPhase::kCopying);
   note(turn, reason, std::move(why));
+  copy(turn);
+}
+
+void copy(Turn& turn) {
   emit(turn, CopyToStable{turn.state.revision});
   wait(turn, later(turn.at, patience(turn.state)));
 }
 
 void promote_through_gates(Turn& turn, CanaryReason reason, std::string why) {
-  if (is_closed(turn, GateAt::kPromotion)) return open_window(turn);
+  turn.state.held = is_closed(turn, GateAt::kPromotion);
+  if (turn.state.held) return open_window(turn);
   promote(turn, reason, std::move(why));
 }
 
@@ -238,7 +246,8 @@ void pass_step(Turn& turn) {
                                      ? fmt::format("all {} steps passed", steps)
                                      : "all its windows passed");
   }
-  if (is_closed(turn, GateAt::kStep)) return open_window(turn);
+  state.held = is_closed(turn, GateAt::kStep);
+  if (state.held) return open_window(turn);
   const std::int32_t from = state.weight;
   enter_step(turn, next);
   state.opened.clear();
@@ -256,8 +265,10 @@ std::string decision(const CanaryState& state) {
 }
 
 void finish(Turn& turn, CanaryPhase phase, CanaryReason reason, std::string why) {
+  const Time began = turn.state.step_started_at;
   leave_steps(turn, phase);
   CanaryState& state = turn.state;
+  state.step_started_at = began;
   state.deadline = kNever;
   note(turn, reason, std::move(why));
   if (!state.queued) return;
@@ -318,6 +329,7 @@ void open_gate(Turn& turn, CanaryReason reason, std::string why) {
   state.step_started_at = turn.at;
   note(turn, reason, std::move(why));
   if (state.phase == CanaryPhase::kWaiting) return begin_or_wait(turn);
+  if (std::exchange(state.held, false) && !state.paused) return pass_step(turn);
   if (const Measure* measure = pending<Measure>(state)) wait_for_window(turn, *measure);
 }
 

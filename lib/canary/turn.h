@@ -65,6 +65,8 @@ void write_traffic(Turn& turn);
 void open_window(Turn& turn);
 void roll_back(Turn& turn, CanaryReason reason, std::string why);
 void promote(Turn& turn, CanaryReason reason, std::string why);
+// In kCopying: hands the copy to the host.
+void copy(Turn& turn);
 // The promotion, unless a gate before it is closed: then it is measured on.
 void promote_through_gates(Turn& turn, CanaryReason reason, std::string why);
 // Past this step if nothing closes the way: the next weight, or the promotion. Where a gate does, it is measured on.

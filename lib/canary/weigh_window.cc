@@ -163,7 +163,6 @@ void weigh_by_mode(Turn& turn, const Measurement& measured, const Verdict& limit
   Verdict verdict = judge_counts(state.policy, measured);
   if (state.policy.mode == CanaryMode::kKayenta) verdict = judge_ranks(turn, measured, std::move(verdict));
   verdict = worse(std::move(verdict), limits);
-  state.broken = verdict.kind == VerdictKind::kBroken ? state.broken + 1 : 0;
   const bool unknown = verdict.kind == VerdictKind::kTooFew || verdict.kind == VerdictKind::kBroken;
   switch (state.policy.mode) {
     case CanaryMode::kFlagger:
@@ -171,12 +170,13 @@ void weigh_by_mode(Turn& turn, const Measurement& measured, const Verdict& limit
       if (unknown) return bad_evidence(turn, measured, verdict.why);
       break;
     case CanaryMode::kArgo:
-      if (verdict.kind == VerdictKind::kTooFew && !state.paused) {
-        return pause_for_a_person(turn, CanaryReason::kInconclusive, verdict.why);
-      }
+      state.broken = verdict.kind == VerdictKind::kBroken ? state.broken + 1 : 0;
       if (state.broken >= kArgoBroken) {
         return roll_back(turn, CanaryReason::kSourceBroken,
                          fmt::format("{} broken answers in a row; the last: {}", state.broken, verdict.why));
+      }
+      if (verdict.kind == VerdictKind::kTooFew && !state.paused) {
+        return pause_for_a_person(turn, CanaryReason::kInconclusive, verdict.why);
       }
       break;
     case CanaryMode::kOwn:
@@ -214,6 +214,7 @@ void weigh(Turn& turn, const CanaryEvent& event) {
   const auto& measured = std::get<Measurement>(event.body);
   CanaryState& state = turn.state;
   if (measured.epoch != state.epoch) return;
+  state.held = false;
   if (counts_late(state.policy) && state.failures >= state.policy.max_failures) {
     return spend_budget(turn, state.history.back().why);
   }

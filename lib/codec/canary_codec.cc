@@ -185,6 +185,7 @@ absl::Status decode(const Json& json, const Place& place, CanaryState& out) {
       .optional("routed", out.routed)
       .optional("gives_cookie", out.gives_cookie)
       .optional("lost_stable", out.lost_stable)
+      .optional("held", out.held)
       .optional("gate", out.gate)
       .optional("opened", out.opened)
       .optional("windows", out.windows)
@@ -220,6 +221,7 @@ Json encode(const CanaryState& state) {
       .put_if("routed", state.routed)
       .put_if("gives_cookie", state.gives_cookie)
       .put_if("lost_stable", state.lost_stable)
+      .put_if("held", state.held)
       .put_if("opened", state.opened);
   if (state.gate) out.put("gate", encode(*state.gate));
   if (!state.windows.empty()) out.put("windows", encode_list(state.windows, encode));

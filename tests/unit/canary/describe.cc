@@ -14,8 +14,13 @@ std::string when(Time at) {
 
 std::string body(const Effect& effect) {
   if (const auto* write = std::get_if<WriteWeights>(&effect.body)) {
-    return fmt::format("write {}/{}", write->stable, write->candidate);
+    return fmt::format("write {}/{}{}{}", write->stable, write->candidate, write->routed ? " routed" : "",
+                       write->gives_cookie ? " cookie" : "");
   }
+  if (const auto* ask = std::get_if<AskGate>(&effect.body)) {
+    return fmt::format("ask {} at {} until {}", ask->gate, ask->url, when(ask->until));
+  }
+  if (const auto* copy = std::get_if<CopyToStable>(&effect.body)) return fmt::format("copy {}", copy->revision);
   if (const auto* measure = std::get_if<Measure>(&effect.body)) {
     return fmt::format("measure {} {}..{}", measure->epoch, when(measure->from), when(measure->to));
   }
@@ -43,6 +48,7 @@ std::string describe(const CanaryState& state) {
   out += fmt::format("started={} step_started={} evidence={} deadline={} last={} next={}\n", when(state.started_at),
                      when(state.step_started_at), when(state.evidence_at), when(state.deadline),
                      when(state.last_event_at), state.next_effect);
+  if (state.gate) out += fmt::format("gate={} held={} until={}\n", state.gate->gate, state.held, when(state.gate->until));
   out += describe(state.outbox);
   for (const CanaryRecord& record : state.history) out += line(record);
   return out;

@@ -562,9 +562,16 @@ TEST_CASE("a start after the end begins from nothing") {
   want.outbox = {{"r2/1", WriteWeights{9500, 500}}, {"r2/2", WakeAt{t(80)}}};
   want.history = {record(50, CanaryPhase::kSettling, CanaryReason::kStarted, 500, "3.0 begins with 5.00 % (by bob)")};
   const Body next = StartRollout{"r2", "3.0", "bob"};
+  const auto after = [&](const CanaryState& before, CanaryPhase phase, const std::string& why) {
+    CanaryState state = want;
+    state.past = {{"r1", "2.0", phase, before.started_at, before.last_event_at, why}};
+    return state;
+  };
   check_rows({
-      {"after success", succeeded(), at(50, next), want},
-      {"after failure", failed(), at(50, next), want},
+      {"after success", succeeded(), at(50, next),
+       after(succeeded(), CanaryPhase::kSucceeded, "all traffic is on v2: promoted by ann: hurry")},
+      {"after failure", failed(), at(50, next),
+       after(failed(), CanaryPhase::kFailed, "all traffic is on v1: aborted by ann: nervous")},
   });
 }
 

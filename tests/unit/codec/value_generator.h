@@ -432,8 +432,58 @@ class ValueGenerator {
     out.max_failures = int32();
     out.no_evidence_deadline = duration();
     out.step_deadline = duration();
+    if (flag()) more_of(out);
     out.unknown = unknown();
     return out;
+  }
+
+  std::vector<NamedMatch> named_matches() {
+    std::vector<NamedMatch> out;
+    for (std::uint64_t i = below(3); i > 0; --i) {
+      const auto kind = static_cast<MatchKind>(below(5));
+      out.push_back({text(), kind, kind == MatchKind::kPresent ? "" : text()});
+    }
+    return out;
+  }
+
+  std::vector<std::string> texts() {
+    std::vector<std::string> out;
+    for (std::uint64_t i = below(3); i > 0; --i) out.push_back(text());
+    return out;
+  }
+
+  void more_of(CanaryPolicy& out) {
+    for (std::uint64_t i = below(3); i > 0; --i) out.also.push_back({text(), text(), text()});
+    out.strategy = static_cast<CanaryStrategy>(below(3));
+    for (std::uint64_t i = below(3); i > 0; --i) {
+      out.match.push_back({named_matches(), named_matches(), named_matches(), text(), texts()});
+    }
+    if (flag()) out.affinity = SessionAffinity{text(), duration(), percent()};
+    out.initial_delay = duration();
+    out.mode = static_cast<CanaryMode>(below(5));
+    for (std::uint64_t i = below(3); i > 0; --i) {
+      MetricLimit limit;
+      limit.name = text();
+      limit.query = text();
+      if (flag()) limit.min = share();
+      if (flag()) limit.max = share();
+      limit.weight = share();
+      limit.critical = flag();
+      limit.observe_only = flag();
+      out.metrics.push_back(limit);
+    }
+    out.pass_score = share();
+    for (std::uint64_t i = below(3); i > 0; --i) {
+      out.gates.push_back(
+          {text(), static_cast<GateAt>(below(3)), text(), duration(), static_cast<GateDeadline>(below(2))});
+    }
+    out.min_passing = int32();
+    out.version_meta = text();
+    out.promotion = static_cast<Promotion>(below(2));
+    for (std::uint64_t i = below(3); i > 0; --i) out.return_steps.push_back(percent());
+    out.bake = duration();
+    out.on_new_revision = static_cast<NewRevision>(below(3));
+    out.on_foreign_edit = static_cast<ForeignEdit>(below(3));
   }
 
   double share() { return static_cast<double>(below(1000001)) / 1000000; }
@@ -493,14 +543,27 @@ class ValueGenerator {
     out.rollout = text();
     out.revision = text();
     out.policy = policy();
-    out.phase = static_cast<CanaryPhase>(below(7));
+    out.phase = static_cast<CanaryPhase>(below(11));
     out.paused = flag();
     out.step = int32();
     out.weight = percent();
     out.epoch = int64();
     out.good = int32();
     out.failures = int32();
+    out.broken = int32();
+    out.routed = flag();
+    out.gives_cookie = flag();
+    out.lost_stable = flag();
+    out.held = flag();
+    if (flag()) out.gate = GateWait{text(), time(), time()};
+    out.opened = texts();
+    for (std::uint64_t i = below(3); i > 0; --i) out.windows.push_back({share(), share()});
     if (flag()) out.analysis = analysis_state();
+    for (std::uint64_t i = below(2); i > 0; --i) out.analyses.push_back(analysis_state());
+    if (flag()) out.queued = QueuedRollout{text(), text(), text(), policy()};
+    for (std::uint64_t i = below(3); i > 0; --i) {
+      out.past.push_back({text(), text(), static_cast<CanaryPhase>(below(11)), time(), time(), text()});
+    }
     out.started_at = time();
     out.step_started_at = time();
     out.evidence_at = time();
@@ -509,7 +572,7 @@ class ValueGenerator {
     out.next_effect = int64();
     for (std::uint64_t i = below(3); i > 0; --i) out.outbox.push_back(effect());
     for (std::uint64_t i = below(3); i > 0; --i) {
-      out.history.push_back({time(), static_cast<CanaryPhase>(below(7)), static_cast<CanaryReason>(below(20)),
+      out.history.push_back({time(), static_cast<CanaryPhase>(below(11)), static_cast<CanaryReason>(below(34)),
                              percent(), int64(), int64(), int64(), int64(), text()});
     }
     out.unknown = unknown();
@@ -525,6 +588,12 @@ class ValueGenerator {
     out.stable_buckets = shares();
     out.candidate_buckets = shares();
     for (std::uint64_t i = below(3); i > 0; --i) out.stable_instances.push_back({share(), share(), shares()});
+    for (std::uint64_t i = below(3); i > 0; --i) {
+      out.metrics.push_back({text(), static_cast<EvidenceKind>(below(3)), share(), text()});
+    }
+    for (std::uint64_t i = below(3); i > 0; --i) {
+      out.also.push_back({text(), {int64(), int64()}, {int64(), int64()}});
+    }
     out.problem = text();
     return out;
   }
@@ -532,7 +601,7 @@ class ValueGenerator {
   CanaryEvent event() {
     CanaryEvent out;
     out.at = time();
-    switch (below(6)) {
+    switch (below(7)) {
       case 0:
         break;
       case 1:
@@ -545,10 +614,13 @@ class ValueGenerator {
         out.body = EffectDone{text(), static_cast<WriteOutcome>(below(3)), text()};
         break;
       case 4:
-        out.body = CandidateHealth{int32(), int32()};
+        out.body = CandidateHealth{int32(), int32(), flag() ? std::optional(int32()) : std::nullopt, text()};
+        break;
+      case 5:
+        out.body = GateAnswer{text(), flag(), text()};
         break;
       default:
-        out.body = Command{static_cast<CanaryVerb>(below(4)), text(), text()};
+        out.body = Command{static_cast<CanaryVerb>(below(6)), text(), text()};
         break;
     }
     return out;
@@ -954,11 +1026,15 @@ class ValueGenerator {
   }
 
   Effect effect() {
-    switch (below(3)) {
+    switch (below(5)) {
       case 0:
-        return {text(), WriteWeights{percent(), percent()}};
+        return {text(), WriteWeights{percent(), percent(), flag(), flag()}};
       case 1:
         return {text(), Measure{int64(), time(), time()}};
+      case 2:
+        return {text(), AskGate{text(), text(), time()}};
+      case 3:
+        return {text(), CopyToStable{text()}};
       default:
         return {text(), WakeAt{time()}};
     }
