@@ -155,8 +155,12 @@ bool may_raise(const CanaryState& before, const CanaryEvent& event, const Canary
 // Another rollout begins where one has ended, by a start or a retry, or that one's end lets the queued one begin.
 bool begins_well(const CanaryState& before, const CanaryEvent& event, const CanaryState& after) {
   if (before.queued && after.rollout == before.queued->rollout) return !is_terminal(before.phase);
+  const auto* start = std::get_if<StartRollout>(&event.body);
+  // One that is queued in the turn in which the other ends begins in it, too.
+  if (start && start->rollout == after.rollout) {
+    return is_terminal(before.phase) || before.policy.on_new_revision != NewRevision::kRefuse;
+  }
   if (!is_terminal(before.phase)) return false;
-  if (std::holds_alternative<StartRollout>(event.body)) return true;
   const auto* command = std::get_if<Command>(&event.body);
   return command && command->verb == CanaryVerb::kRetry && before.phase == CanaryPhase::kFailed;
 }

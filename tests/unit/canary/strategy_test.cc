@@ -33,7 +33,7 @@ Gate gate(std::string name, GateAt at, std::string url = "") {
   return out;
 }
 
-bool observing(const CanaryState& state) { return state.phase == CanaryPhase::kObserving; }
+bool is_observing(const CanaryState& state) { return state.phase == CanaryPhase::kObserving; }
 
 TEST_CASE("A/B: those who match go to the candidate, nobody else, until it has all") {
   CanaryPolicy policy = quick_policy();
@@ -42,7 +42,7 @@ TEST_CASE("A/B: those who match go to the candidate, nobody else, until it has a
   policy.intervals_per_step = 2;
   Walk walk(policy);
   walk.start();
-  walk.run(observing);
+  walk.run(is_observing);
   CHECK(walk.traffic == WriteWeights{10000, 0, true, false});
   walk.run();
   CHECK(walk.told() ==
@@ -67,7 +67,7 @@ TEST_CASE("blue and green: no traffic until it has all") {
   policy.strategy = CanaryStrategy::kBlueGreen;
   Walk walk(policy);
   walk.start();
-  walk.run(observing);
+  walk.run(is_observing);
   CHECK(walk.traffic == WriteWeights{10000, 0, false, false});
   walk.run();
   CHECK(walk.told() ==
@@ -85,9 +85,9 @@ TEST_CASE("P22: users stay with the candidate until it has its cap, and not afte
     return out;
   };
   walk.start();
-  walk.run(observing);
+  walk.run(is_observing);
   CHECK(walk.traffic == WriteWeights{9500, 500, true, true});
-  walk.run([](const CanaryState& state) { return state.step == 1 && !state.gives_cookie && observing(state); });
+  walk.run([](const CanaryState& state) { return state.step == 1 && !state.gives_cookie && is_observing(state); });
   CHECK(walk.traffic == WriteWeights{8000, 2000, true, false});
   walk.run();
   CHECK(walk.told() == Lines{"0 settling started 5", "10 settling step-passed 20", "20 settling affinity-capped 20",
@@ -100,7 +100,7 @@ TEST_CASE("a delay before the first weight") {
   Walk walk(policy);
   walk.start();
   CHECK(walk.state().outbox.size() == 1);  // the wake-up
-  walk.run(observing);
+  walk.run(is_observing);
   CHECK(walk.told() == Lines{"0 waiting started 0", "60 settling step-passed 5"});
 }
 
@@ -328,7 +328,7 @@ TEST_CASE("E14: somebody else moves the weights, and the policy gives way to him
   policy.on_foreign_edit = ForeignEdit::kYield;
   Walk walk(policy);
   walk.start();
-  walk.run(observing);
+  walk.run(is_observing);
   for (const Effect& effect : std::vector<Effect>(walk.state().outbox)) {
     if (std::holds_alternative<Measure>(effect.body)) {
       walk.send(EffectDone{effect.id, WriteOutcome::kConflict, "the candidate's leg is at 7 %"});
