@@ -134,6 +134,12 @@ class MetricsSource {
 struct RolloutOptions {
   std::string prefix = std::string(kDefaultPrefix);   // the state stands at P/rollouts/<service>
   std::function<void(const CanaryState&)> on_change;  // after each state that was written
+  // Asks who answers at a gate's url; the answer may come later, on the executor. Without it only `approve` opens
+  // gates.
+  std::function<void(const AskGate&, std::function<void(bool open, std::string said)>)> ask_gate;
+  // Puts the candidate's version into the stable subset, at least once, and says when it runs there. Without it a
+  // policy with promotion "copy" is refused at the start.
+  std::function<void(const CopyToStable&, std::function<void(absl::Status)>)> copy_to_stable;
   // For tests: called before and after each effect on the world with its name; may end the process.
   std::function<void(std::string_view point)> probe;
 };

@@ -87,6 +87,8 @@ struct RolloutDriver::Impl : std::enable_shared_from_this<RolloutDriver::Impl> {
   void launch(const Effect& effect);
   void at_time(const std::string& effect, Time at, std::function<void()> task);
   bool is_pending(const std::string& effect) const;
+  void ask_gate(const std::string& id, const AskGate& gate);
+  void copy_to_stable(const std::string& id, const CopyToStable& copy);
   void measure(const Effect& effect);
   void ask(const Effect& effect);
   void take(JobResult result);
@@ -173,7 +175,8 @@ void RolloutDriver::Impl::begin_from(const CanaryPolicy& policy, const StartRoll
                                      int tries) {
   // The same start again, after its answer got lost: it has happened.
   if (there.index != 0 && there.state.rollout == event.rollout) return run(there);
-  if (!is_terminal(there.state.phase)) {
+  const bool queues = there.state.policy.on_new_revision != NewRevision::kRefuse;
+  if (!is_terminal(there.state.phase) && !queues) {
     return fail(make_error(ErrorKind::kUsage, fmt::format("rollout of {}: {} is {}; wait for its end or abort it",
                                                           service, there.state.rollout, to_string(there.state.phase))));
   }
@@ -382,11 +385,39 @@ void RolloutDriver::Impl::launch(const Effect& effect) {
   } else if (const auto* window = std::get_if<Measure>(&effect.body)) {
     if (executor.now() < window->to) metrics.begin(request_for(document.state.policy, *window));
     at_time(effect.id, window->to, [this, effect] { measure(effect); });
+  } else if (const auto* gate = std::get_if<AskGate>(&effect.body)) {
+    ask_gate(effect.id, *gate);
+  } else if (const auto* copy = std::get_if<CopyToStable>(&effect.body)) {
+    copy_to_stable(effect.id, *copy);
   } else {
     write_weights(context(), document, effect, [self = shared_from_this(), going = still()](JobResult result) {
       if (going()) self->take(std::move(result));
     });
   }
+}
+
+// Whoever answers may do so from a thread of its own, in the call itself, twice or never.
+void RolloutDriver::Impl::ask_gate(const std::string& id, const AskGate& gate) {
+  if (!options.ask_gate || !probe("before:" + id)) return;
+  options.ask_gate(gate, [&on = executor, weak = weak_from_this(), id](bool open, std::string said) {
+    on.post([weak, id, open, said = std::move(said)] {
+      const std::shared_ptr<Impl> self = weak.lock();
+      if (!self || self->stopped || !self->done || !self->is_pending(id) || !self->probe("after:" + id)) return;
+      self->handle(GateAnswer{id, open, said});
+    });
+  });
+}
+
+void RolloutDriver::Impl::copy_to_stable(const std::string& id, const CopyToStable& copy) {
+  if (!options.copy_to_stable || !probe("before:" + id)) return;
+  options.copy_to_stable(copy, [&on = executor, weak = weak_from_this(), id](absl::Status status) {
+    on.post([weak, id, status = std::move(status)] {
+      const std::shared_ptr<Impl> self = weak.lock();
+      if (!self || self->stopped || !self->done || !self->is_pending(id) || !self->probe("after:" + id)) return;
+      self->handle(
+          EffectDone{id, status.ok() ? WriteOutcome::kDone : WriteOutcome::kError, std::string(status.message())});
+    });
+  });
 }
 
 void RolloutDriver::Impl::at_time(const std::string& effect, Time at, std::function<void()> task) {
@@ -458,6 +489,12 @@ void RolloutDriver::start(const CanaryPolicy& policy, const StartRollout& start,
     }
     const absl::Status valid = validate(policy);
     if (!valid.ok()) return self->fail(valid);
+    if (policy.promotion == Promotion::kCopy && !self->options.copy_to_stable) {
+      return self->fail(make_error(ErrorKind::kUsage,
+                                   fmt::format("canary policy: promotion: is copy, and this host cannot put a version "
+                                               "into {}; use swap",
+                                               policy.stable_subset)));
+    }
     self->begin(policy, start, kStartTries);
   });
 }

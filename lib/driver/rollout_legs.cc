@@ -3,6 +3,8 @@
 #include <string>
 #include <utility>
 
+#include "lib/driver/candidate_routes.h"
+
 namespace convergence {
 namespace {
 
@@ -34,6 +36,13 @@ void keep_weights(ConfigEntry& entry, ConfigEntry there, const CanaryPolicy& pol
     if (!pair[0] || !pair[1]) return;  // one of them speaks of other subsets
   }
   for (const auto& pair : legs) pair[0]->weight = pair[1]->weight;
+  legs[1][0]->response_headers = legs[1][1]->response_headers;  // an affinity's cookie
+}
+
+// As the rollout has them, or will at its next write.
+void keep_routes(ConfigEntry& entry, const CanaryState& rollout) {
+  RouteEdit edit = edit_routes(rollout, rollout.routed, entry);
+  if (edit.kind == RouteEdit::Kind::kPut) entry = std::move(edit.entry);
 }
 
 }  // namespace
@@ -43,6 +52,12 @@ std::vector<ConfigEntry> keep_rollout_legs(std::vector<ConfigEntry> desired, con
   for (ConfigEntry& entry : desired) {
     const EntryId key = entry_key(entry);
     const auto there = catalog.entries.find(key);
+    if (key.kind == kServiceRouter) {
+      for (const CanaryState& rollout : rollouts) {
+        const bool moves = !is_terminal(rollout.phase) && entry_key(kServiceRouter, rollout.policy.service) == key;
+        if (moves && rollout.routed) keep_routes(entry, rollout);
+      }
+    }
     if (key.kind != kServiceSplitter || there == catalog.entries.end()) continue;
     keep_stamps(entry, *there->second);
     for (const CanaryState& rollout : rollouts) {

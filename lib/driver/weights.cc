@@ -8,6 +8,7 @@
 #include "fmt/format.h"
 #include "lib/base/status_macros.h"
 #include "lib/canary/verdict.h"
+#include "lib/driver/candidate_routes.h"
 
 namespace convergence {
 namespace {
@@ -103,15 +104,32 @@ WeightEdit objection(const CanaryState& state, std::uint64_t state_index, const 
     return refused(WeightEdit::Kind::kConflict, fmt::format("the splitter is stamped by state {}, the rollout is at {}",
                                                             stamped_number(entry, kStampStateIndex), state_index));
   }
+  if (state.policy.on_foreign_edit == ForeignEdit::kReassert) return refused(WeightEdit::Kind::kWrite, "");
   return refused(WeightEdit::Kind::kConflict, moved(state, entry, weight));
 }
 
-const ResolverSubset* find_subset(const CatalogState& catalog, const CanaryPolicy& policy) {
-  const auto entry = catalog.entries.find(entry_key(kServiceResolver, policy.service));
+// Whether the leg gives its users the affinity's cookie; changes it when it should be otherwise.
+bool set_cookie(const CanaryState& state, bool gives, Split& leg) {
+  if (!state.policy.affinity) return false;
+  const std::optional<HeaderModifiers> before = leg.response_headers;
+  const std::string cookie = affinity_cookie(state);
+  if (gives) {
+    HeaderModifiers& headers = leg.response_headers ? *leg.response_headers : leg.response_headers.emplace();
+    headers.add["Set-Cookie"] = cookie;
+  } else if (leg.response_headers) {
+    const auto found = leg.response_headers->add.find("Set-Cookie");
+    if (found != leg.response_headers->add.end() && found->second == cookie) leg.response_headers->add.erase(found);
+    if (*leg.response_headers == HeaderModifiers{}) leg.response_headers.reset();
+  }
+  return !(leg.response_headers == before);
+}
+
+const ResolverSubset* find_subset(const CatalogState& catalog, const std::string& service, const std::string& name) {
+  const auto entry = catalog.entries.find(entry_key(kServiceResolver, service));
   if (entry == catalog.entries.end()) return nullptr;
   const auto* resolver = std::get_if<ServiceResolver>(&entry->second->body);
   if (!resolver) return nullptr;
-  const auto found = resolver->subsets.find(policy.candidate_subset);
+  const auto found = resolver->subsets.find(name);
   return found == resolver->subsets.end() ? nullptr : &found->second;
 }
 
@@ -126,7 +144,8 @@ WeightEdit edit_weights(const CanaryState& state, std::uint64_t state_index, con
   std::int32_t& stable = splits[legs->stable].weight;
   std::int32_t& candidate = splits[legs->candidate].weight;
   const std::int32_t rest = kAll - legs->others - write.candidate;
-  if (stamp(splitter, kStampEffect) == effect && candidate == write.candidate && stable == rest) {
+  const bool new_cookie = set_cookie(state, write.gives_cookie, splits[legs->candidate]);
+  if (stamp(splitter, kStampEffect) == effect && candidate == write.candidate && stable == rest && !new_cookie) {
     edit.kind = WeightEdit::Kind::kDone;
     return edit;
   }
@@ -134,7 +153,7 @@ WeightEdit edit_weights(const CanaryState& state, std::uint64_t state_index, con
     WeightEdit against = objection(state, state_index, splitter, *legs, candidate);
     if (!against.problem.empty()) return against;
   }
-  edit.rises = write.candidate > candidate;
+  edit.rises = write.candidate > candidate || write.routed;
   candidate = write.candidate;
   stable = rest;
   edit.entry.meta[std::string(kStampEffect)] = effect;
@@ -154,12 +173,22 @@ absl::Status check_weight(const CanaryState& state, const ConfigEntry& splitter)
   return problem.empty() ? absl::OkStatus() : make_error(ErrorKind::kConflict, problem);
 }
 
-absl::StatusOr<CandidateHealth> candidate_health(const CanaryPolicy& policy, const CatalogState& catalog) {
-  const ResolverSubset* subset = find_subset(catalog, policy);
+namespace {
+
+std::string version_of(const CanaryPolicy& policy, const InstanceState& instance) {
+  if (policy.version_meta.empty()) return "";
+  const auto found = instance.instance.meta.find(policy.version_meta);
+  return found == instance.instance.meta.end() ? "" : found->second;
+}
+
+// Passing instances of one subset and all of them; `revision` is what they should be.
+absl::StatusOr<CandidateHealth> subset_health(const CanaryPolicy& policy, const std::string& name,
+                                              const std::string& revision, const CatalogState& catalog) {
+  const ResolverSubset* subset = find_subset(catalog, policy.service, name);
   if (!subset) {
     return make_error(ErrorKind::kNotFound,
-                      fmt::format("service-resolver/{}: no subset {}; write one whose filter selects the candidate",
-                                  policy.service, policy.candidate_subset));
+                      fmt::format("service-resolver/{}: no subset {}; write one whose filter selects its instances",
+                                  policy.service, name));
   }
   CVG_ASSIGN_OR_RETURN(const Filter filter, Filter::parse(subset->filter));
   CandidateHealth health;
@@ -171,7 +200,21 @@ absl::StatusOr<CandidateHealth> candidate_health(const CanaryPolicy& policy, con
     CVG_ASSIGN_OR_RETURN(const bool selected, filter.matches(instance, at));
     if (!selected) continue;
     ++health.total;
+    const std::string version = version_of(policy, instance);
+    if (!version.empty() && version != revision) health.revision = version;
     if (worst_status(instance.checks, at.checks) == CheckStatus::kPassing) ++health.passing;
+  }
+  return health;
+}
+
+}  // namespace
+
+absl::StatusOr<CandidateHealth> candidate_health(const CanaryState& state, const CatalogState& catalog) {
+  const CanaryPolicy& policy = state.policy;
+  CVG_ASSIGN_OR_RETURN(CandidateHealth health, subset_health(policy, policy.candidate_subset, state.revision, catalog));
+  if (state.phase == CanaryPhase::kCopying || state.phase == CanaryPhase::kReturning) {
+    CVG_ASSIGN_OR_RETURN(const CandidateHealth stable, subset_health(policy, policy.stable_subset, "", catalog));
+    health.stable_passing = stable.passing;
   }
   return health;
 }

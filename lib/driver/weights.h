@@ -37,9 +37,10 @@ absl::Status check_legs(const CanaryPolicy& policy, const ConfigEntry& splitter)
 // OK while the candidate's leg is as the rollout wrote it: what is measured otherwise says nothing about this weight.
 absl::Status check_weight(const CanaryState& state, const ConfigEntry& splitter);
 
-// How many instances the candidate's subset selects, and how many of those pass. Error: kinds not-found without such a
-// subset, filter.
-absl::StatusOr<CandidateHealth> candidate_health(const CanaryPolicy& policy, const CatalogState& catalog);
+// How many instances the candidate's subset selects, how many of those pass, and the revision of one that has another
+// than the rollout's; while the stable subset is being replaced, how many of its own pass. Error: kinds not-found
+// without such a subset, filter.
+absl::StatusOr<CandidateHealth> candidate_health(const CanaryState& state, const CatalogState& catalog);
 
 // What to tell somebody whose service has no splitter.
 absl::Status no_splitter(const CanaryPolicy& policy);

@@ -48,7 +48,8 @@ std::string describe(const CanaryState& state) {
   out += fmt::format("started={} step_started={} evidence={} deadline={} last={} next={}\n", when(state.started_at),
                      when(state.step_started_at), when(state.evidence_at), when(state.deadline),
                      when(state.last_event_at), state.next_effect);
-  if (state.gate) out += fmt::format("gate={} held={} until={}\n", state.gate->gate, state.held, when(state.gate->until));
+  if (state.gate)
+    out += fmt::format("gate={} held={} until={}\n", state.gate->gate, state.held, when(state.gate->until));
   out += describe(state.outbox);
   for (const CanaryRecord& record : state.history) out += line(record);
   return out;

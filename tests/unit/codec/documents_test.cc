@@ -122,16 +122,19 @@ TEST_CASE("documents of ours that cannot be read are refused with their place") 
        "doc: /at (offset 6): must be a number, is text"},
       {"an event without a time", "canary-event", R"({"type":"tick"})", "doc: (offset 0): needs a member \"at\""},
       {"an event of no type", "canary-event", R"({"at":1,"type":"tock"})",
-       "doc: /type (offset 15): \"tock\" is none of tick, start, measurement, effect-done, candidate-health, command"},
+       "doc: /type (offset 15): \"tock\" is none of tick, start, measurement, effect-done, "
+       "gate-answer, candidate-health, command"},
       {"a member of another event", "canary-event", R"({"at":1,"type":"tick","epoch":1})",
        "doc: /epoch (offset 30): unknown member"},
       {"an unknown verb", "canary-event", R"({"at":1,"type":"command","verb":"stop"})",
-       "doc: /verb (offset 32): \"stop\" is none of abort, promote, pause, resume"},
+       "doc: /verb (offset 32): \"stop\" is none of abort, promote, pause, resume, approve, retry"},
       {"a phase of no machine", "canary-state", R"({"schema":1,"phase":"Idle"})",
-       "doc: /phase (offset 20): \"Idle\" is none of idle, settling, observing, promoting, rolling-back, succeeded, "
+       "doc: /phase (offset 20): \"Idle\" is none of idle, waiting, settling, observing, promoting, copying, "
+       "returning, baking, rolling-back, succeeded, "
        "failed"},
       {"an effect of no type", "canary-state", R"({"schema":1,"outbox":[{"id":"1","type":"sleep"}]})",
-       "doc: /outbox/0/type (offset 39): \"sleep\" is none of write-weights, measure, wake-at"},
+       "doc: /outbox/0/type (offset 39): \"sleep\" is none of write-weights, measure, wake-at, "
+       "ask-gate, copy-to-stable"},
       {"half an effect", "canary-state", R"({"schema":1,"outbox":[{"id":"1","type":"write-weights","stable":5}]})",
        "doc: /outbox/0 (offset 22): needs a member \"candidate\""},
       {"a service without a name", "desired-service", R"({"version":"1"})", "doc: (offset 0): needs a member \"name\""},

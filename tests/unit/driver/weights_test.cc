@@ -6,6 +6,12 @@
 namespace convergence {
 namespace {
 
+CanaryState of(CanaryPolicy policy) {
+  CanaryState state;
+  state.policy = std::move(policy);
+  return state;
+}
+
 CanaryState state_at(std::int32_t weight, std::int64_t epoch) {
   CanaryState state;
   state.rollout = "r1";
@@ -276,19 +282,19 @@ TEST_CASE("an instance counts when the subset selects it and all its checks pass
   };
   for (const Case& c : cases) {
     SUBCASE(c.name) {
-      const absl::StatusOr<CandidateHealth> got = candidate_health(policy, catalog_of(c.instances));
+      const absl::StatusOr<CandidateHealth> got = candidate_health(of(policy), catalog_of(c.instances));
       REQUIRE_OK(got);
       CHECK(got->passing == c.want.passing);
       CHECK(got->total == c.want.total);
     }
   }
-  CHECK_ERROR(candidate_health(policy, CatalogState{}), ErrorKind::kNotFound,
+  CHECK_ERROR(candidate_health(of(policy), CatalogState{}), ErrorKind::kNotFound,
               "service-resolver/api: no subset v2; write one whose filter selects the candidate");
-  CHECK_ERROR(candidate_health(policy, catalog_of({{"2", kPassing, kPassing}}, "Service.Meta.version ==")),
+  CHECK_ERROR(candidate_health(of(policy), catalog_of({{"2", kPassing, kPassing}}, "Service.Meta.version ==")),
               ErrorKind::kFilter, "");
   CanaryPolicy other = policy;
   other.candidate_subset = "v3";
-  CHECK_ERROR(candidate_health(other, catalog_of({})), ErrorKind::kNotFound, "no subset v3");
+  CHECK_ERROR(candidate_health(of(other), catalog_of({})), ErrorKind::kNotFound, "no subset v3");
 }
 
 TEST_CASE("who has no splitter is told what to write") {
