@@ -11,7 +11,8 @@ Consul too; ends with the tests that were skipped, by name and reason, and one s
 
   --require-consul  a machine that can have no Consul is a failure
   --ci              that, and: nothing may be skipped, sources must be formatted, and all tests but those of Python
-                    and packaging run a second time, built by clang with address and undefined-behaviour sanitizers
+                    and packaging, and those that wait for minutes, run a second time, built by clang with address and
+                    undefined-behaviour sanitizers
   --nightly         --ci, and: the long forms of tests, a third run with the thread sanitizer, the fuzzers, clang-tidy
 
 CONSUL_BIN names a consul binary to test against in place of Debian's.
@@ -139,7 +140,9 @@ $ci && step format check_format
 job release none
 # Python loads libraries into a program without the sanitizers' runtime; the others test what is built, not the code.
 readonly not_for_sanitizers='python|packaging|structure|benchmark'
-$ci && job clang-asan "$not_for_sanitizers"
+not_today=$not_for_sanitizers
+$nightly || not_today+='|long'
+$ci && job clang-asan "$not_today"
 $nightly && job clang-tsan "$not_for_sanitizers"
 $nightly && job fuzz none
 $nightly && step tidy build tidy

@@ -101,6 +101,7 @@ void conclude(Turn& turn, CanaryPhase phase, std::int32_t weight, CanaryReason r
   state.weight = weight;
   state.routed = false;
   state.gives_cookie = false;
+  state.lost_stable = false;
   note(turn, reason, std::move(why));
   write_traffic(turn);
 }

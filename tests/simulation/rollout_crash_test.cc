@@ -20,8 +20,12 @@ using test::World;
 struct Relay {
   using Dies = std::function<bool(std::size_t point, std::string_view name)>;
 
-  Relay(ScriptedMetrics::Script script, Dies dies) : metrics(std::move(script)), dies_(std::move(dies)) {
+  Relay(ScriptedMetrics::Script script, Dies dies, CanaryPolicy given = api_policy())
+      : metrics(std::move(script)), policy(std::move(given)), dies_(std::move(dies)) {
     world.add_api();
+    for (const RolloutService& service : policy.also) world.add_service(service.service);
+    options.ask_gate = [](const AskGate&, auto answer) { answer(true, ""); };
+    options.copy_to_stable = [](const CopyToStable&, auto copied) { copied(absl::OkStatus()); };
     options.probe = [this](std::string_view name) { probe(name); };
   }
 
@@ -45,7 +49,7 @@ struct Relay {
       if (world.rollout()) {
         driver->resume(done);
       } else {
-        driver->start(api_policy(), api_start(), done);
+        driver->start(policy, api_start(), done);
       }
       if (!world.run_until([&] { return note_weight(), end.has_value(); })) {
         return make_error(ErrorKind::kTimeout, "never ended");
@@ -58,7 +62,7 @@ struct Relay {
   // Every weight that ever stood in the splitter, seen after each task.
   void note_weight() {
     for (const auto& [id, entry] : world.consul.state().entries.map()) {
-      if (id.kind != kServiceSplitter) continue;
+      if (id.kind != kServiceSplitter || id.name != "api") continue;
       const std::int32_t weight = std::get<ServiceSplitter>(entry->body).splits[1].weight;
       if (weights.empty() || weights.back() != weight) weights.push_back(weight);
     }
@@ -66,6 +70,7 @@ struct Relay {
 
   World world;
   ScriptedMetrics metrics;
+  CanaryPolicy policy;
   RolloutOptions options;
   std::unique_ptr<RolloutDriver> driver;
   std::vector<std::string> points;
@@ -81,11 +86,59 @@ struct Story {
   ScriptedMetrics::Script script;
   CanaryPhase end;
   std::vector<std::int32_t> weights;
+  CanaryPolicy policy = api_policy();
 };
+
+CanaryPolicy with(void (*change)(CanaryPolicy&)) {
+  CanaryPolicy policy = api_policy();
+  change(policy);
+  return policy;
+}
+
+void by_match(CanaryPolicy& policy) {
+  policy.strategy = CanaryStrategy::kMatch;
+  policy.match = {{{{"x-beta", MatchKind::kExact, "1"}}, {}, {}, "", {}}};
+}
+void blue_green(CanaryPolicy& policy) { policy.strategy = CanaryStrategy::kBlueGreen; }
+void copied(CanaryPolicy& policy) {
+  policy.promotion = Promotion::kCopy;
+  policy.return_steps = {1000};
+}
+void baked(CanaryPolicy& policy) { policy.bake = std::chrono::seconds(25); }
+void gated(CanaryPolicy& policy) {
+  policy.gates.resize(2);
+  policy.gates[0].name = "tests";
+  policy.gates[0].at = GateAt::kStart;
+  policy.gates[0].url = "http://tests/";
+  policy.gates[1].name = "ann";
+  policy.gates[1].url = "http://ann/";
+}
+void two_services(CanaryPolicy& policy) { policy.also = {{"web", "v1", "v2"}}; }
+// Bad from the third window on, whatever the weight.
+ScriptedMetrics::Script bad_third() {
+  return [](const MeasureRequest& request) { return test::counted(400, request.window.epoch <= 1 ? 1 : 80); };
+}
+// Both services are counted.
+std::optional<Measurement> both_good(const MeasureRequest&) {
+  Measurement out = test::counted(400, 1);
+  out.also = {{"web", {4000, 0}, {400, 1}}};
+  return out;
+}
 
 const Story kStories[] = {
     {"promotion", all_good, CanaryPhase::kSucceeded, {0, 500, 2000, 10000}},
     {"rollback", all_bad, CanaryPhase::kFailed, {0, 500, 2000, 0}},
+};
+
+// Every strategy and every way to end, each killed at every point.
+const Story kStrategies[] = {
+    {"match, promoted", all_good, CanaryPhase::kSucceeded, {0, 10000}, with(by_match)},
+    {"match, taken back", bad_third(), CanaryPhase::kFailed, {0}, with(by_match)},
+    {"blue-green", all_good, CanaryPhase::kSucceeded, {0, 10000}, with(blue_green)},
+    {"copy", all_good, CanaryPhase::kSucceeded, {0, 500, 2000, 1000, 0}, with(copied)},
+    {"bake", all_good, CanaryPhase::kSucceeded, {0, 500, 2000, 10000}, with(baked)},
+    {"gates", all_good, CanaryPhase::kSucceeded, {0, 500, 2000, 10000}, with(gated)},
+    {"two services", both_good, CanaryPhase::kSucceeded, {0, 500, 2000, 10000}, with(two_services)},
 };
 
 TEST_CASE("killed at any point, the next driver ends as if nothing had happened") {
@@ -115,6 +168,36 @@ TEST_CASE("killed at any point, the next driver ends as if nothing had happened"
         const ConfigEntry there = *whole.world.entry(kServiceSplitter, "api");
         CHECK(std::get<ServiceSplitter>(left.body) == std::get<ServiceSplitter>(there.body));
         CHECK(left.meta.at("convergence-weight") == there.meta.at("convergence-weight"));
+      }
+    }
+  }
+}
+
+TEST_CASE("every strategy, killed at any point, ends as if nothing had happened") {
+  for (const Story& story : kStrategies) {
+    SUBCASE(story.name) {
+      Relay whole(story.script, nullptr, story.policy);
+      const absl::StatusOr<CanaryState> want = whole.run();
+      REQUIRE_OK(want);
+      REQUIRE(want->phase == story.end);
+      REQUIRE(whole.weights == story.weights);
+      for (std::size_t kill = 0; kill < whole.points.size(); ++kill) {
+        INFO("killed at point ", kill, ", ", whole.points[kill]);
+        Relay broken(
+            story.script, [&](std::size_t point, std::string_view) { return point == kill; }, story.policy);
+        const absl::StatusOr<CanaryState> got = broken.run();
+        REQUIRE_OK(got);
+        CHECK(broken.deaths == 1);
+        CHECK(decisions(*got) == decisions(*want));
+        CHECK(broken.weights == whole.weights);
+        for (const char* service : {"api", "web"}) {
+          for (std::string_view kind : {kServiceSplitter, kServiceRouter}) {
+            const std::optional<ConfigEntry> left = broken.world.entry(kind, service);
+            const std::optional<ConfigEntry> there = whole.world.entry(kind, service);
+            REQUIRE(left.has_value() == there.has_value());
+            if (left) CHECK(left->body == there->body);
+          }
+        }
       }
     }
   }

@@ -52,17 +52,22 @@ void World::put_entry(const std::string& json) {
   REQUIRE(*put);
 }
 
-void World::add_api() {
+void World::add_api() { add_service("api"); }
+
+void World::add_service(const std::string& name) {
   for (const char* node : {"n1", "n2", "n3", "n4"}) add_node(node);
-  add_instance("n1", "api", "1.0");
-  add_instance("n2", "api", "1.0");
-  add_instance("n3", "api", "2.0");
-  add_instance("n4", "api", "2.0");
-  put_entry(R"({"Kind":"service-defaults","Name":"api","Protocol":"http"})");
-  put_entry(R"({"Kind":"service-resolver","Name":"api","DefaultSubset":"v1","Subsets":{)"
-            R"("v1":{"Filter":"Service.Meta.version == \"1.0\""},"v2":{"Filter":"Service.Meta.version == \"2.0\""}}})");
-  put_entry(R"({"Kind":"service-splitter","Name":"api","Meta":{"owner":"ann"},"Splits":[)"
-            R"({"Weight":100,"ServiceSubset":"v1"},{"Weight":0,"ServiceSubset":"v2"}]})");
+  add_instance("n1", name, "1.0");
+  add_instance("n2", name, "1.0");
+  add_instance("n3", name, "2.0");
+  add_instance("n4", name, "2.0");
+  put_entry(fmt::format(R"({{"Kind":"service-defaults","Name":"{}","Protocol":"http"}})", name));
+  put_entry(fmt::format(
+      R"({{"Kind":"service-resolver","Name":"{}","DefaultSubset":"v1","Subsets":{{)"
+      R"("v1":{{"Filter":"Service.Meta.version == \"1.0\""}},"v2":{{"Filter":"Service.Meta.version == \"2.0\""}}}}}})",
+      name));
+  put_entry(fmt::format(R"({{"Kind":"service-splitter","Name":"{}","Meta":{{"owner":"ann"}},"Splits":[)"
+                        R"({{"Weight":100,"ServiceSubset":"v1"}},{{"Weight":0,"ServiceSubset":"v2"}}]}})",
+                        name));
 }
 
 std::optional<ConfigEntry> World::entry(std::string_view kind, const std::string& name) {

@@ -30,7 +30,8 @@ class World {
                     CheckStatus status = CheckStatus::kPassing);
   void remove_instance(const std::string& node, const std::string& service);
   void put_entry(const std::string& json);
-  // Service "api": two instances each of 1.0 and 2.0, subsets v1 and v2, all traffic to v1.
+  // Two instances each of 1.0 and 2.0, subsets v1 and v2, all traffic to v1.
+  void add_service(const std::string& name);
   void add_api();
 
   // ---- looking on
