@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <fstream>
 #include <optional>
 #include <string>
 #include <utility>
@@ -12,24 +13,16 @@
 #include "convergence/driver.h"
 #include "convergence/error.h"
 #include "documents.h"
+#include "gate_asker.h"
 #include "metrics_command.h"
 #include "metrics_source.h"
+#include "rollout_history.h"
 
 namespace cli {
 
 using namespace convergence;  // NOLINT: a program's own source
 
 namespace {
-
-std::string line_of(const CanaryRecord& record) {
-  return fmt::format("{:12} {:6g} %  {}", to_string(record.phase), record.weight / 100.0, record.why);
-}
-
-std::string line_of(const CanaryState& state) {
-  return fmt::format("{} {}: {}{}, weight {:g} %{}", state.policy.service, state.revision, to_string(state.phase),
-                     state.paused ? " (paused)" : "", state.weight / 100.0,
-                     state.history.empty() ? "" : ": " + state.history.back().why);
-}
 
 absl::StatusOr<std::vector<CanaryState>> rollouts_of(Session& session) {
   return await<std::vector<CanaryState>>(*session.executor, [&](auto done) {
@@ -71,6 +64,13 @@ int status(Session& session, const std::string& service, Output& output) {
   output.say(line_of(**state));
   for (const CanaryRecord& record : (*state)->history) output.say("  " + line_of(record));
   return kDone;
+}
+
+int history(Session& session, const std::string& service, Output& output) {
+  absl::StatusOr<std::optional<CanaryState>> state = rollout_of(session, service);
+  if (!state.ok()) return output.fail(state.status(), kFailed);
+  if (!*state) return output.fail(no_rollout(service), kFailed);
+  return say_history(**state, output);
 }
 
 int command(Session& session, const std::string& service, CanaryVerb verb, const Arguments& arguments, Output& output) {
@@ -125,6 +125,16 @@ int start(Session& session, const std::string& service, const Arguments& argumen
   if (!present.ok()) return output.fail(present.status(), kFailed);
   const bool goes_on = *present && (*present)->rollout == input->start.rollout;
 
+  std::ofstream journal;
+  if (arguments.has("journal")) {
+    journal.open(arguments.get("journal"), std::ios::app);
+    if (!journal) {
+      return output.fail(absl::InvalidArgumentError(
+                             fmt::format("rollout start: --journal: {} cannot be written", arguments.get("journal"))),
+                         kBadInput);
+    }
+  }
+  GateAsker asker(*session.executor, service);
   std::size_t told = goes_on ? (*present)->history.size() : 0;
   RolloutOptions options;
   options.prefix = session.prefix;
@@ -132,6 +142,10 @@ int start(Session& session, const std::string& service, const Arguments& argumen
     told = std::min(told, state.history.size());
     for (; told < state.history.size(); ++told) output.say(line_of(state.history[told]));
   };
+  options.ask_gate = [&](const AskGate& gate, auto answer) { asker.ask(gate, std::move(answer)); };
+  if (journal.is_open()) {
+    options.on_record = [&](const std::string& record) { journal << record << '\n' << std::flush; };
+  }
   RolloutDriver driver(*session.client, *metrics->source, service, std::move(options));
   absl::StatusOr<CanaryState> end = await<CanaryState>(
       *session.executor,
@@ -152,6 +166,10 @@ int run_rollout(const Arguments& arguments, Output& output) {
   static const std::pair<std::string_view, std::optional<CanaryVerb>> verbs[] = {{"start", {}},
                                                                                  {"list", {}},
                                                                                  {"status", {}},
+                                                                                 {"history", {}},
+                                                                                 {"replay", {}},
+                                                                                 {"approve", CanaryVerb::kApprove},
+                                                                                 {"retry", CanaryVerb::kRetry},
                                                                                  {"pause", CanaryVerb::kPause},
                                                                                  {"resume", CanaryVerb::kResume},
                                                                                  {"promote", CanaryVerb::kPromote},
@@ -159,19 +177,25 @@ int run_rollout(const Arguments& arguments, Output& output) {
   auto verb = std::find_if(std::begin(verbs), std::end(verbs),
                            [&](const auto& known) { return !words.empty() && known.first == words[0]; });
   if (verb == std::end(verbs)) {
-    return output.fail(absl::InvalidArgumentError("rollout: start, list, status, pause, resume, promote or abort"),
-                       kBadInput);
+    return output.fail(
+        absl::InvalidArgumentError("rollout: start, list, status, history, pause, resume, approve, promote, abort, "
+                                   "retry or replay"),
+        kBadInput);
   }
   const std::size_t wanted = verb->first == "list" ? 1 : 2;
   if (words.size() != wanted) {
-    return output.fail(absl::InvalidArgumentError(
-                           fmt::format("rollout {}: takes {}", words[0], wanted == 1 ? "no service" : "one service")),
+    return output.fail(absl::InvalidArgumentError(fmt::format("rollout {}: takes {}", words[0],
+                                                              wanted == 1               ? "no service"
+                                                              : verb->first == "replay" ? "one file"
+                                                                                        : "one service")),
                        kBadInput);
   }
+  if (verb->first == "replay") return replay_rollout(words[1], arguments, output);
   absl::StatusOr<Session> session = connect(arguments);
   if (!session.ok()) return output.fail(session.status(), kBadInput);
   if (verb->second) return command(*session, words[1], *verb->second, arguments, output);
   if (verb->first == "list") return list(*session, output);
+  if (verb->first == "history") return history(*session, words[1], output);
   if (verb->first == "status") return status(*session, words[1], output);
   return start(*session, words[1], arguments, output);
 }

@@ -140,6 +140,9 @@ struct RolloutOptions {
   // Puts the candidate's version into the stable subset, at least once, and says when it runs there. Without it a
   // policy with promotion "copy" is refused at the start.
   std::function<void(const CopyToStable&, std::function<void(absl::Status)>)> copy_to_stable;
+  // A journal: each step of this driver that stands in KV, and what it took over (rollout_replay.h). One JSON text
+  // each.
+  std::function<void(const std::string& record)> on_record;
   // For tests: called before and after each effect on the world with its name; may end the process.
   std::function<void(std::string_view point)> probe;
 };

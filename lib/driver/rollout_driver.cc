@@ -5,6 +5,7 @@
 
 #include "convergence/driver.h"
 #include "convergence/error.h"
+#include "convergence/rollout_replay.h"
 #include "fmt/format.h"
 #include "lib/driver/rollout_command.h"
 #include "lib/driver/state_document.h"
@@ -77,8 +78,9 @@ struct RolloutDriver::Impl : std::enable_shared_from_this<RolloutDriver::Impl> {
   void watch_state();
   void handle(EventBody body);
   void pump();
-  void advance(CanaryState next);
-  void wrote(const CanaryState& next, absl::StatusOr<std::optional<std::uint64_t>> index);
+  void advance(CanaryState next, CanaryEvent event);
+  void wrote(const CanaryState& next, const CanaryEvent& event, absl::StatusOr<std::optional<std::uint64_t>> index);
+  void record(const std::string& text);
   void problem(const absl::Status& status);
   void doubt();
   void reread();
@@ -106,6 +108,7 @@ struct RolloutDriver::Impl : std::enable_shared_from_this<RolloutDriver::Impl> {
   // One driver may run one rollout after the other; what is left of an old run is ignored.
   std::uint64_t run_number = 0;
   StateDocument document;
+  std::uint64_t recorded = 0;  // index of the last state of our own making
   std::deque<EventBody> events;
   bool writing = false;  // a state is on its way
   int problems = 0;      // in a row
@@ -210,15 +213,21 @@ void RolloutDriver::Impl::check_metrics(const CanaryPolicy& policy, const StartR
 
 void RolloutDriver::Impl::create(const CanaryPolicy& policy, const StartRollout& event, const StateDocument& there,
                                  int tries) {
-  const absl::StatusOr<CanaryStep> step = canary_step(policy, there.state, {event_time(executor, there.state), event});
+  const CanaryEvent begins{event_time(executor, there.state), event};
+  const absl::StatusOr<CanaryStep> step = canary_step(policy, there.state, begins);
   if (!step.ok()) return fail(step.status());
   if (!probe("before:state")) return;
   write_state(client, key, step->state, there.index,
-              [self = shared_from_this(), state = step->state, policy, event,
+              [self = shared_from_this(), state = step->state, before = there.state, policy, begins, event,
                tries](absl::StatusOr<std::optional<std::uint64_t>> index) {
                 if (!self->probe("after:state")) return;
                 if (!index.ok()) return self->fail(index.status());
-                if (*index) return self->run({state, **index});
+                if (*index) {
+                  self->record(begin_record(before));
+                  self->record(step_record(policy, begins, state));
+                  self->recorded = **index;
+                  return self->run({state, **index});
+                }
                 if (tries > 1) return self->begin(policy, event, tries - 1);
                 self->fail(overtaken(self->service));
               });
@@ -238,11 +247,16 @@ void RolloutDriver::Impl::run(StateDocument there) {
 
 void RolloutDriver::Impl::adopt(StateDocument there) {
   if (there.index <= document.index) return;
+  if (there.index != recorded) record(begin_record(there.state));
   document = std::move(there);
   if (options.on_change) options.on_change(document.state);
   if (stopped) return;
   if (is_terminal(document.state.phase)) return end_run(document.state);
   sync_effects();
+}
+
+void RolloutDriver::Impl::record(const std::string& text) {
+  if (options.on_record) options.on_record(text);
 }
 
 // Commands and other drivers write the same key; a blocking query tells at once.
@@ -299,7 +313,8 @@ void RolloutDriver::Impl::handle(EventBody body) {
 void RolloutDriver::Impl::pump() {
   while (!stopped && done && !writing && !events.empty()) {
     const CanaryState& state = document.state;
-    absl::StatusOr<CanaryStep> step = canary_step(state.policy, state, {event_time(executor, state), events.front()});
+    CanaryEvent event{event_time(executor, state), events.front()};
+    absl::StatusOr<CanaryStep> step = canary_step(state.policy, state, event);
     if (!step.ok()) {
       const auto* measured = std::get_if<Measurement>(&events.front());
       if (!measured) return fail(step.status());
@@ -315,21 +330,23 @@ void RolloutDriver::Impl::pump() {
       events.pop_front();
       continue;
     }
-    advance(std::move(step->state));
+    advance(std::move(step->state), std::move(event));
   }
 }
 
-void RolloutDriver::Impl::advance(CanaryState next) {
+void RolloutDriver::Impl::advance(CanaryState next, CanaryEvent event) {
   writing = true;
   if (!probe("before:state")) return;
   write_state(client, key, next, document.index,
-              [self = shared_from_this(), going = still(), next](absl::StatusOr<std::optional<std::uint64_t>> index) {
+              [self = shared_from_this(), going = still(), next,
+               event = std::move(event)](absl::StatusOr<std::optional<std::uint64_t>> index) {
                 if (!going() || !self->probe("after:state")) return;
-                self->wrote(next, std::move(index));
+                self->wrote(next, event, std::move(index));
               });
 }
 
-void RolloutDriver::Impl::wrote(const CanaryState& next, absl::StatusOr<std::optional<std::uint64_t>> index) {
+void RolloutDriver::Impl::wrote(const CanaryState& next, const CanaryEvent& event,
+                                absl::StatusOr<std::optional<std::uint64_t>> index) {
   if (!index.ok()) {
     writing = false;
     return problem(index.status());
@@ -338,6 +355,8 @@ void RolloutDriver::Impl::wrote(const CanaryState& next, absl::StatusOr<std::opt
   if (!*index) return reread();  // another was faster: the event is looked at again in the light of that state
   writing = false;
   events.pop_front();
+  record(step_record(next.policy, event, next));
+  recorded = **index;
   adopt({next, **index});
   pump();
 }

@@ -1,3 +1,4 @@
+#include "convergence/rollout_replay.h"
 #include "tests/simulation/world.h"
 #include "tests/support/status_check.h"
 
@@ -144,6 +145,63 @@ TEST_CASE("I5: instances of another version than the rollout's are not given tra
   CHECK((*end)->history.back().why ==
         "all traffic is on v1: the candidate's instances run 2.0 now, 2.1 is what this rollout is of");
   CHECK(trip.world.candidate_weight() == 0);
+}
+
+// ---- replay
+// ----------------------------------------------------------------------------------------------------------
+
+TEST_CASE("I10: the journal gives the same states again, over a command of another process too") {
+  Trip trip(all_good);
+  std::vector<std::string> records;
+  trip.options.on_record = [&](const std::string& record) { records.push_back(record); };
+  trip.start(api_policy());
+  REQUIRE(trip.until(CanaryPhase::kObserving));
+  REQUIRE_OK(trip.command(CanaryVerb::kPause));
+  REQUIRE_OK(trip.command(CanaryVerb::kResume));
+  REQUIRE_OK(trip.finish());
+  RolloutReplay replay("journal");
+  for (const std::string& record : records) REQUIRE_OK(replay.take(record));
+  CHECK(replay.state() == trip.end->value());
+  SUBCASE("one that was changed is told from what was") {
+    std::string& record = records[records.size() / 2];
+    const std::size_t at = record.find("\"state\":\"");
+    REQUIRE(at != std::string::npos);
+    record[at + 9] = record[at + 9] == '0' ? '1' : '0';
+    RolloutReplay forged("journal");
+    absl::Status status;
+    for (const std::string& one : records) status.Update(forged.take(one));
+    CHECK_ERROR(status, ErrorKind::kConflict, "journal: record ");
+  }
+  SUBCASE("what is no record") {
+    CHECK_ERROR(RolloutReplay("j").take("{}"), ErrorKind::kDecode, "j: record 1: is neither");
+  }
+}
+
+TEST_CASE("what if: the same evidence under another policy") {
+  Trip trip([](const MeasureRequest& request) { return test::counted(400, request.window.epoch == 2 ? 8 : 1); });
+  std::vector<std::string> records;
+  trip.options.on_record = [&](const std::string& record) { records.push_back(record); };
+  trip.start(api_policy());
+  REQUIRE_OK(trip.finish());
+  CHECK(trip.end->value().phase == CanaryPhase::kSucceeded);
+  RolloutReplay replay("journal");
+  for (const std::string& record : records) REQUIRE_OK(replay.take(record));
+  const absl::StatusOr<CanaryState> same = what_if(api_policy(), replay.events());
+  REQUIRE_OK(same);
+  CHECK(test::decisions(*same) == test::decisions(trip.end->value()));
+  CanaryPolicy stricter = api_policy();
+  stricter.max_failures = 1;
+  const absl::StatusOr<CanaryState> other = what_if(stricter, replay.events());
+  REQUIRE_OK(other);
+  CHECK(other->history.back().why ==
+        "all traffic is on v1: 1 of at most 1 bad measurements; the last: 8 of 400 failed (98.00 %), needs 99.00 %");
+  // More windows than there is evidence: it stands where the evidence ends.
+  CanaryPolicy longer = api_policy();
+  longer.intervals_per_step = 9;
+  const absl::StatusOr<CanaryState> unended = what_if(longer, replay.events());
+  REQUIRE_OK(unended);
+  CHECK(unended->phase == CanaryPhase::kObserving);
+  CHECK_ERROR(what_if(stricter, {}), ErrorKind::kValidate, "has no start");
 }
 
 }  // namespace
