@@ -1,4 +1,4 @@
-"""docs/coverage.md speaks of every row, and names only tests that are there."""
+"""The pages of coverage speak of every row, and name only tests that are there."""
 
 import pathlib
 import re
@@ -6,6 +6,7 @@ import sys
 
 _ROWS = [f"W-A{number}" for number in range(1, 35)] + [
     f"W-S{number}" for number in (1, 2, *range(4, 19), 24, 28)]
+_ROLLOUT_ROWS = [f"{kind}{number}" for kind, last in (("E", 18), ("C", 14), ("P", 37)) for number in range(1, last + 1)]
 
 
 def cases(tests):
@@ -27,16 +28,21 @@ def programs(tests):
     return found
 
 
-def check(root):
-    text = (root / "docs" / "coverage.md").read_text()
+def check_page(root, name, pattern, wanted):
+    text = (root / "docs" / name).read_text()
     problems = []
-    rows = set(re.findall(r"W-[AS]\d+", " ".join(re.findall(r"^\| ([^|]*) \|", text, re.M))))
-    problems += [f"no row speaks of {row}" for row in _ROWS if row not in rows]
+    rows = set(re.findall(pattern, " ".join(re.findall(r"^\| ([^|]*) \|", text, re.M))))
+    problems += [f"no row speaks of {row}" for row in wanted if row not in rows]
     known, there = cases(root / "tests"), programs(root / "tests")
     problems += [f"there is no case {name!r}" for name in re.findall(r"\*([^*]+)\*", text) if name not in known]
     named = re.findall(r"`((?:unit|simulation)_\w+)`", text)
     problems += [f"there is no test program {name}" for name in named if name not in there]
-    return problems
+    return [f"{name}: {problem}" for problem in problems]
+
+
+def check(root):
+    return (check_page(root, "coverage.md", r"W-[AS]\d+", _ROWS) +
+            check_page(root, "coverage-rollouts.md", r"\b[ECP]\d+\b", _ROLLOUT_ROWS))
 
 
 if __name__ == "__main__":
