@@ -7,6 +7,8 @@
 #include "convergence/error.h"
 #include "convergence/rollout_replay.h"
 #include "fmt/format.h"
+#include "lib/canary/shape.h"
+#include "lib/driver/gather.h"
 #include "lib/driver/rollout_command.h"
 #include "lib/driver/state_document.h"
 #include "lib/driver/weight_writer.h"
@@ -69,6 +71,7 @@ struct RolloutDriver::Impl : std::enable_shared_from_this<RolloutDriver::Impl> {
 
   void begin(CanaryPolicy policy, StartRollout event, int tries);
   void begin_from(const CanaryPolicy& policy, const StartRollout& event, const StateDocument& there, int tries);
+  void check_apart(const CanaryPolicy& policy, const StartRollout& event, const StateDocument& there, int tries);
   void check_metrics(const CanaryPolicy& policy, const StartRollout& event, const StateDocument& there, int tries);
   void create(const CanaryPolicy& policy, const StartRollout& event, const StateDocument& there, int tries);
   void resume_from(const StateDocument& there);
@@ -193,8 +196,22 @@ void RolloutDriver::Impl::begin_from(const CanaryPolicy& policy, const StartRoll
                       if (!answer->value) return self->fail(no_splitter(policy));
                       const absl::Status legs = check_legs(policy, *answer->value);
                       if (!legs.ok()) return self->fail(legs);
-                      self->check_metrics(policy, event, there, tries);
+                      self->check_apart(policy, event, there, tries);
                     });
+}
+
+void RolloutDriver::Impl::check_apart(const CanaryPolicy& policy, const StartRollout& event, const StateDocument& there,
+                                      int tries) {
+  std::vector<std::string> names;
+  for (const RolloutService& one : services_of(policy)) names.push_back(one.service);
+  read_catalog(client, names, latest(),
+               [self = shared_from_this(), policy, event, there, tries](absl::StatusOr<CatalogState> catalog) {
+                 if (self->stopped) return;
+                 if (!catalog.ok()) return self->fail(catalog.status());
+                 const absl::Status apart = check_subsets(policy, *catalog);
+                 if (!apart.ok()) return self->fail(apart);
+                 self->check_metrics(policy, event, there, tries);
+               });
 }
 
 void RolloutDriver::Impl::check_metrics(const CanaryPolicy& policy, const StartRollout& event,

@@ -7,6 +7,7 @@
 #include "convergence/filter.h"
 #include "fmt/format.h"
 #include "lib/base/status_macros.h"
+#include "lib/canary/shape.h"
 #include "lib/canary/verdict.h"
 #include "lib/driver/candidate_routes.h"
 
@@ -217,6 +218,31 @@ absl::StatusOr<CandidateHealth> candidate_health(const CanaryState& state, const
     health.stable_passing = stable.passing;
   }
   return health;
+}
+
+absl::Status check_subsets(const CanaryPolicy& policy, const CatalogState& catalog) {
+  for (const RolloutService& service : services_of(policy)) {
+    const ResolverSubset* stable = find_subset(catalog, service.service, service.stable_subset);
+    const ResolverSubset* candidate = find_subset(catalog, service.service, service.candidate_subset);
+    const auto found = catalog.services.find(service.service);
+    if (!stable || !candidate || found == catalog.services.end()) continue;
+    CVG_ASSIGN_OR_RETURN(const Filter one, Filter::parse(stable->filter));
+    CVG_ASSIGN_OR_RETURN(const Filter other, Filter::parse(candidate->filter));
+    for (const InstanceState& instance : found->second->instances) {
+      const auto node = catalog.nodes.find(instance.instance.node);
+      const NodeState& at = node == catalog.nodes.end() ? NodeState{} : *node->second;
+      CVG_ASSIGN_OR_RETURN(const bool of_one, one.matches(instance, at));
+      CVG_ASSIGN_OR_RETURN(const bool of_other, other.matches(instance, at));
+      if (of_one && of_other) {
+        return make_error(
+            ErrorKind::kValidate,
+            fmt::format("service-resolver/{}: the filters of {} and {} both select the instance on {}; "
+                        "what is measured of one would be of the other, too",
+                        service.service, service.stable_subset, service.candidate_subset, instance.instance.node));
+      }
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::Status no_splitter(const CanaryPolicy& policy) {

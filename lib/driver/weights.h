@@ -42,6 +42,10 @@ absl::Status check_weight(const CanaryState& state, const ConfigEntry& splitter)
 // without such a subset, filter.
 absl::StatusOr<CandidateHealth> candidate_health(const CanaryState& state, const CatalogState& catalog);
 
+// I11: OK when no instance is of both subsets, in any of the rollout's services. Subsets that are not there are told of
+// when they are needed.
+absl::Status check_subsets(const CanaryPolicy& policy, const CatalogState& catalog);
+
 // What to tell somebody whose service has no splitter.
 absl::Status no_splitter(const CanaryPolicy& policy);
 

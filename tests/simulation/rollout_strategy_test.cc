@@ -147,8 +147,18 @@ TEST_CASE("I5: instances of another version than the rollout's are not given tra
   CHECK(trip.world.candidate_weight() == 0);
 }
 
-// ---- replay
-// ----------------------------------------------------------------------------------------------------------
+TEST_CASE("I11, C5: a start is refused while an instance is of both subsets") {
+  Trip trip(all_good);
+  trip.world.put_entry(
+      R"({"Kind":"service-resolver","Name":"api","DefaultSubset":"v1","Subsets":{)"
+      R"("v1":{"Filter":"Service.Meta.version != \"3.0\""},"v2":{"Filter":"Service.Meta.version == \"2.0\""}}})");
+  trip.start(api_policy());
+  CHECK_ERROR(trip.finish(), ErrorKind::kValidate,
+              "service-resolver/api: the filters of v1 and v2 both select the instance on n3");
+  CHECK(!trip.world.rollout().has_value());
+}
+
+// ---- replay ---------------------------------------------------------------------------------------------------
 
 TEST_CASE("I10: the journal gives the same states again, over a command of another process too") {
   Trip trip(all_good);

@@ -13,8 +13,7 @@ using test::t;
 using test::Walk;
 using Lines = std::vector<std::string>;
 
-// ---- Flagger's traces (progressive-delivery.md 2.8)
-// ------------------------------------------------------------------
+// ---- Flagger's traces (progressive-delivery.md 2.8) ---------------------------------------------------------
 
 // A tick a minute. What takes Flagger a tick of its own takes this world one too: the copy, and seeing that the last
 // write has arrived.
@@ -306,8 +305,7 @@ TEST_CASE("E9, E10: in Flagger's mode no data and no answer are failed checks; i
   }
 }
 
-// ---- consul-release-controller (2.9)
-// ---------------------------------------------------------------------------------
+// ---- consul-release-controller (2.9) ------------------------------------------------------------------------
 
 TEST_CASE("its trace: 10, 30, 50, 70, 90, then all; failures count in one step") {
   CanaryPolicy policy = weights({1000, 3000, 5000, 7000, 9000}, 3);
@@ -338,8 +336,7 @@ TEST_CASE("its trace: 10, 30, 50, 70, 90, then all; failures count in one step")
   }
 }
 
-// ---- Argo (2.12)
-// -----------------------------------------------------------------------------------------------------
+// ---- Argo (2.12) --------------------------------------------------------------------------------
 
 TEST_CASE("Argo: nothing to see waits for a person; five broken answers in a row end it") {
   CanaryPolicy policy = weights({5000}, 4);
@@ -375,8 +372,7 @@ TEST_CASE("Argo: nothing to see waits for a person; five broken answers in a row
   }
 }
 
-// ---- Kayenta (2.14)
-// --------------------------------------------------------------------------------------------------
+// ---- Kayenta (2.14) --------------------------------------------------------------------------------
 
 TEST_CASE("the shift between two samples, and what Mann-Whitney does not exclude of it") {
   // Every value of one above every value of the other: by 10 at the median, at least 8 for sure.
