@@ -52,7 +52,7 @@ std::vector<Situation> usual_situations(const Scenario& service) {
   return out;
 }
 
-std::string time_text(double seconds) {
+std::string seconds_text(double seconds) {
   const auto all = static_cast<long>(std::lround(seconds));
   if (all < 60) return fmt::format("{}s", all);
   return all % 60 == 0 ? fmt::format("{}m", all / 60) : fmt::format("{}m{:02}s", all / 60, all % 60);
@@ -60,8 +60,8 @@ std::string time_text(double seconds) {
 
 std::string spread_text(const std::optional<Spread>& spread) {
   if (!spread) return "-";
-  if (spread->p10 == spread->p90) return time_text(spread->p50);
-  return fmt::format("{} ({}-{})", time_text(spread->p50), time_text(spread->p10), time_text(spread->p90));
+  if (spread->p10 == spread->p90) return seconds_text(spread->p50);
+  return fmt::format("{} ({}-{})", seconds_text(spread->p50), seconds_text(spread->p10), seconds_text(spread->p90));
 }
 
 // The weights of a run, one character for each thirtieth of its time.
@@ -98,7 +98,7 @@ std::string summary(const NamedPolicy& named, const Scenario& service, const Sim
                                        : ", never promoted";
   const bool caught = fivefold.rolled_back * 2 > fivefold.runs;
   text += caught ? fmt::format("; five times the errors are caught in {} with {:.0f} requests harmed",
-                               time_text(fivefold.seconds_to_rollback->p50), fivefold.harmed_mean)
+                               seconds_text(fivefold.seconds_to_rollback->p50), fivefold.harmed_mean)
                  : fmt::format("; five times the errors are caught in {} % of the rollouts",
                                share(fivefold.rolled_back, fivefold.runs));
   if (named.policy.rule != SimulatedRule::kEvidence) return text;
