@@ -289,7 +289,7 @@ TEST_CASE("an instance counts when the subset selects it and all its checks pass
     }
   }
   CHECK_ERROR(candidate_health(of(policy), CatalogState{}), ErrorKind::kNotFound,
-              "service-resolver/api: no subset v2; write one whose filter selects the candidate");
+              "service-resolver/api: no subset v2; write one whose filter selects its instances");
   CHECK_ERROR(candidate_health(of(policy), catalog_of({{"2", kPassing, kPassing}}, "Service.Meta.version ==")),
               ErrorKind::kFilter, "");
   CanaryPolicy other = policy;

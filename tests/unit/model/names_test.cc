@@ -52,13 +52,17 @@ TEST_CASE("names of enumerators are stable and lead back") {
                 "agent, no-instance, no-safe-order");
   }
   SUBCASE("canary phase") {
-    check_names(CanaryPhase::kFailed, "idle, settling, observing, promoting, rolling-back, succeeded, failed");
+    check_names(CanaryPhase::kFailed,
+                "idle, waiting, settling, observing, promoting, copying, returning, baking, rolling-back, succeeded, "
+                "failed");
   }
   SUBCASE("canary reason") {
-    check_names(CanaryReason::kWriteFailed,
+    check_names(CanaryReason::kAffinityCapped,
                 "none, started, weight-written, good-evidence, bad-evidence, too-few-requests, source-broken, "
                 "step-passed, all-steps-passed, failure-budget, no-evidence-deadline, step-deadline, aborted, "
-                "promoted-by-hand, paused, resumed, conflict, candidate-unhealthy, superseded, write-failed");
+                "promoted-by-hand, paused, resumed, conflict, candidate-unhealthy, superseded, write-failed, "
+                "waits, approved, gate-closed, gate-deadline, critical-metric, inconclusive, copied, returned, "
+                "stable-unhealthy, baked, queued, retried, yielded, affinity-capped");
   }
   SUBCASE("standing") {
     check_names(NodeStanding::kLost, "as-wanted, changing, missing, behind, ill, failed, ignored, unexpected, lost");
@@ -66,7 +70,15 @@ TEST_CASE("names of enumerators are stable and lead back") {
   SUBCASE("end of a roll-out") { check_names(RolloutEnd::kSuperseded, "under-way, good, taken-back, superseded"); }
   SUBCASE("evidence") { check_names(EvidenceKind::kBrokenSource, "counted, none, broken-source"); }
   SUBCASE("write outcome") { check_names(WriteOutcome::kError, "done, conflict, error"); }
-  SUBCASE("verb") { check_names(CanaryVerb::kResume, "abort, promote, pause, resume"); }
+  SUBCASE("verb") { check_names(CanaryVerb::kRetry, "abort, promote, pause, resume, approve, retry"); }
+  SUBCASE("strategy") { check_names(CanaryStrategy::kBlueGreen, "weights, match, blue-green"); }
+  SUBCASE("mode") { check_names(CanaryMode::kKayenta, "own, flagger, consecutive, argo, kayenta"); }
+  SUBCASE("match") { check_names(MatchKind::kPresent, "exact, prefix, suffix, regex, present"); }
+  SUBCASE("gate") { check_names(GateAt::kPromotion, "start, step, promotion"); }
+  SUBCASE("gate's deadline") { check_names(GateDeadline::kOpen, "rollback, open"); }
+  SUBCASE("promotion") { check_names(Promotion::kCopy, "swap, copy"); }
+  SUBCASE("new revision") { check_names(NewRevision::kRestart, "refuse, queue, restart"); }
+  SUBCASE("foreign edit") { check_names(ForeignEdit::kReassert, "hold, yield, reassert"); }
   SUBCASE("dialect") { check_names(Dialect::kCurrent, "1.8, current"); }
 }
 
