@@ -77,6 +77,7 @@ int run_split(const Arguments& arguments, Output& output);
 int run_undo(const Arguments& arguments, Output& output);
 int run_rollout(const Arguments& arguments, Output& output);
 int run_replay(const Arguments& arguments, Output& output);
+int run_import(const Arguments& arguments, Output& output);
 int run_simulate(const Arguments& arguments, Output& output);
 int run_agent(const Arguments& arguments, Output& output);
 int run_deploy(const Arguments& arguments, Output& output);

@@ -62,10 +62,9 @@ struct ImportedDocuments {
 };
 
 // Any number of documents of these kinds, mixed: config entries, in JSON, HCL or YAML; the custom resources of
-// consul-k8s; policies of ours, in JSON or YAML (docs/schema/canary-policy.schema.json); Flagger's Canary with the
-// MetricTemplates and AlertProviders that it names; releases of consul-release-controller, as documents of its API and
-// as resources. Resources of others between them are ignored, with a row for each field; a text of nothing else is an
-// error. docs/documents.md says what becomes of which field.
+// consul-k8s; policies of ours, in JSON or YAML; Flagger's Canary with the MetricTemplates and AlertProviders that it
+// names. Resources of others between them are ignored, with a row for each field; a text of nothing else is an error.
+// docs/documents.md says what becomes of which field.
 absl::StatusOr<ImportedDocuments> import_documents(std::string_view text, std::string_view document,
                                                    const ImportOptions& options = {});
 

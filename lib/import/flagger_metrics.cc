@@ -154,16 +154,15 @@ void read_metric(CanaryDraft& draft, const At& metric, std::map<std::string, int
   draft.say(metric.member("templateVariables"), kTranslated, "filled into the metric's query", "metrics");
   read_limits(draft, metric, success, limit);
   const Json* least = limit.find("min");
-  const std::optional<double> percent = least == nullptr ? std::nullopt : least->to_double();
   // A success rate is what the policy judges by itself, from raw counters.
-  if (success && !has_rate && limit.find("max") == nullptr && percent && *percent >= 0 && *percent <= 100) {
+  const double percent = least == nullptr ? -1 : least->to_double().value_or(-1);
+  if (success && !has_rate && limit.find("max") == nullptr && percent >= 0 && percent <= 100) {
     has_rate = true;
-    draft.policy.set("min_success_rate", *percent / 100);
+    draft.policy.set("min_success_rate", percent / 100);
     draft.say(named, kTranslated, "min_success_rate, of raw counters", "min_success_rate");
     draft.say(metric.member("interval"), kIgnored, "raw counters are compared over the policy's interval");
     for (const char* end : {"thresholdRange", "threshold"}) {
-      draft.say(metric.member(end), kTranslated, fmt::format("min_success_rate {}", *percent / 100),
-                "min_success_rate");
+      draft.say(metric.member(end), kTranslated, fmt::format("min_success_rate {}", percent / 100), "min_success_rate");
     }
     return;
   }
