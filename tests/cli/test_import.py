@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import PROGRAMS, clean_environment, main
+from harness import PROGRAMS, clean_environment
 
 _PATIENCE_S = 60
 
@@ -69,4 +69,4 @@ class Import(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    main()
+    unittest.main(verbosity=2)

@@ -3,7 +3,7 @@
 build_packages=(g++ cmake ninja-build pkg-config libcurl4-openssl-dev rapidjson-dev libfmt-dev libabsl-dev libre2-dev
                 libevent-dev libyaml-cpp-dev libarchive-dev libssl-dev)
 # On top of those: the tests, what only --ci runs, what only --nightly runs.
-test_packages=(doctest-dev libbenchmark-dev openssl python3 python3-venv python3-pip python3-setuptools python3-wheel)
+test_packages=(doctest-dev libbenchmark-dev openssl python3 python3-venv python3-pip python3-setuptools python3-wheel python3-jsonschema)
 ci_packages=(clang-14 libclang-rt-14-dev clang-format-14 chromium)
 nightly_packages=(clang-tidy-14)
 
