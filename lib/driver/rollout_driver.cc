@@ -84,6 +84,7 @@ struct RolloutDriver::Impl : std::enable_shared_from_this<RolloutDriver::Impl> {
   void advance(CanaryState next, CanaryEvent event);
   void wrote(const CanaryState& next, const CanaryEvent& event, absl::StatusOr<std::optional<std::uint64_t>> index);
   void record(const std::string& text);
+  void record_step(const CanaryState& next, const CanaryEvent& event, std::uint64_t index);
   void problem(const absl::Status& status);
   void doubt();
   void reread();
@@ -114,7 +115,11 @@ struct RolloutDriver::Impl : std::enable_shared_from_this<RolloutDriver::Impl> {
   std::uint64_t recorded = 0;  // index of the last state of our own making
   std::deque<EventBody> events;
   bool writing = false;  // a state is on its way
-  int problems = 0;      // in a row
+  struct {
+    CanaryState state;
+    CanaryEvent event;
+  } in_flight;       // what was last sent
+  int problems = 0;  // in a row
   Executor::TimerId pause_timer = 0;
   std::map<std::string, Executor::TimerId> under_way;  // effects by id, with their timer or 0
   std::unique_ptr<Watch> watch;
@@ -264,7 +269,12 @@ void RolloutDriver::Impl::run(StateDocument there) {
 
 void RolloutDriver::Impl::adopt(StateDocument there) {
   if (there.index <= document.index) return;
-  if (there.index != recorded) record(begin_record(there.state));
+  // The watch may show our own write before its answer is here.
+  if (writing && in_flight.state == there.state) {
+    record_step(in_flight.state, in_flight.event, there.index);
+  } else if (there.index != recorded) {
+    record(begin_record(there.state));
+  }
   document = std::move(there);
   if (options.on_change) options.on_change(document.state);
   if (stopped) return;
@@ -274,6 +284,12 @@ void RolloutDriver::Impl::adopt(StateDocument there) {
 
 void RolloutDriver::Impl::record(const std::string& text) {
   if (options.on_record) options.on_record(text);
+}
+
+void RolloutDriver::Impl::record_step(const CanaryState& next, const CanaryEvent& event, std::uint64_t index) {
+  if (index == recorded) return;
+  record(step_record(next.policy, event, next));
+  recorded = index;
 }
 
 // Commands and other drivers write the same key; a blocking query tells at once.
@@ -353,6 +369,7 @@ void RolloutDriver::Impl::pump() {
 
 void RolloutDriver::Impl::advance(CanaryState next, CanaryEvent event) {
   writing = true;
+  in_flight = {next, event};
   if (!probe("before:state")) return;
   write_state(client, key, next, document.index,
               [self = shared_from_this(), going = still(), next,
@@ -372,8 +389,7 @@ void RolloutDriver::Impl::wrote(const CanaryState& next, const CanaryEvent& even
   if (!*index) return reread();  // another was faster: the event is looked at again in the light of that state
   writing = false;
   events.pop_front();
-  record(step_record(next.policy, event, next));
-  recorded = **index;
+  record_step(next, event, **index);
   adopt({next, **index});
   pump();
 }
