@@ -241,10 +241,8 @@ constexpr std::array kNames<CanaryMode> = {
 
 template <>
 constexpr std::array kNames<MatchKind> = {
-    NameRow<MatchKind>{MatchKind::kExact, "exact"},
-    NameRow<MatchKind>{MatchKind::kPrefix, "prefix"},
-    NameRow<MatchKind>{MatchKind::kSuffix, "suffix"},
-    NameRow<MatchKind>{MatchKind::kRegex, "regex"},
+    NameRow<MatchKind>{MatchKind::kExact, "exact"},     NameRow<MatchKind>{MatchKind::kPrefix, "prefix"},
+    NameRow<MatchKind>{MatchKind::kSuffix, "suffix"},   NameRow<MatchKind>{MatchKind::kRegex, "regex"},
     NameRow<MatchKind>{MatchKind::kPresent, "present"},
 };
 
@@ -350,12 +348,9 @@ constexpr std::array kNames<WriteOutcome> = {
 
 template <>
 constexpr std::array kNames<CanaryVerb> = {
-    NameRow<CanaryVerb>{CanaryVerb::kAbort, "abort"},
-    NameRow<CanaryVerb>{CanaryVerb::kPromote, "promote"},
-    NameRow<CanaryVerb>{CanaryVerb::kPause, "pause"},
-    NameRow<CanaryVerb>{CanaryVerb::kResume, "resume"},
-    NameRow<CanaryVerb>{CanaryVerb::kApprove, "approve"},
-    NameRow<CanaryVerb>{CanaryVerb::kRetry, "retry"},
+    NameRow<CanaryVerb>{CanaryVerb::kAbort, "abort"},     NameRow<CanaryVerb>{CanaryVerb::kPromote, "promote"},
+    NameRow<CanaryVerb>{CanaryVerb::kPause, "pause"},     NameRow<CanaryVerb>{CanaryVerb::kResume, "resume"},
+    NameRow<CanaryVerb>{CanaryVerb::kApprove, "approve"}, NameRow<CanaryVerb>{CanaryVerb::kRetry, "retry"},
 };
 
 template <>
