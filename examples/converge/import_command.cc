@@ -15,12 +15,12 @@ using namespace convergence;  // NOLINT: a program's own source
 
 namespace {
 
-std::string line_of(const ImportRow& row) {
+std::string row_line(const ImportRow& row) {
   return fmt::format("{:>5}  {:11}  {}{}", row.line, to_string(row.outcome), row.field,
                      row.why.empty() ? "" : ": " + row.why);
 }
 
-Json json_of(const ImportRow& row) {
+Json row_json(const ImportRow& row) {
   Json out = Json().set("line", row.line).set("field", row.field).set("outcome", std::string(to_string(row.outcome)));
   if (!row.why.empty()) out.set("why", row.why);
   return out;
@@ -57,8 +57,8 @@ int run_import(const Arguments& arguments, Output& output) {
   }
   for (const Json& document : documents) output.say(to_text(document));
   for (const ImportRow& row : imported->report) {
-    rows.push_back(json_of(row));
-    output.say(line_of(row));
+    rows.push_back(row_json(row));
+    output.say(row_line(row));
   }
   for (const Json& doubt : doubts) output.say("cannot start as it is: " + *doubt.as_string());
   if (output.json()) {
