@@ -7,8 +7,10 @@
 namespace convergence {
 namespace {
 
-// The pending effect that the event reports on, or null when it is of another time.
+// The pending effect that the event reports on, or null when it is of another time. What this turn has asked for cannot
+// have been done yet.
 const Effect* reported(const Turn& turn, const std::string& id) {
+  if (std::find(turn.emitted.begin(), turn.emitted.end(), id) != turn.emitted.end()) return nullptr;
   for (const Effect& effect : turn.state.outbox) {
     if (effect.id == id) return &effect;
   }
