@@ -30,7 +30,8 @@ def main(library, source):
         run(sys.executable, "-m", "venv", folder / "venv", env=clean)
         python = folder / "venv" / "bin" / "python"
         run(python, "-m", "pip", "install", "--no-index", wheel, env=clean)
-        shutil.copytree(source / "tests" / "python", folder / "tests")
+        # The schema's test is of the checkout: it reads a page of it, with a package that is none of ours.
+        shutil.copytree(source / "tests" / "python", folder / "tests", ignore=shutil.ignore_patterns("test_schema.py"))
         clean["CONVERGENCE_SYMBOLS"] = str(source / "tests" / "capi" / "symbols.txt")
         clean["CONVERGENCE_TESTS_SUPPORT"] = str(source / "tests" / "support")
         clean.pop("CONVERGENCE_LIBRARY", None)  # the one inside the wheel
