@@ -13,13 +13,7 @@ Json texts_json(const std::vector<std::string>& texts) { return Json::Array(text
 
 Json report_json(const std::vector<ImportRow>& report) {
   Json::Array rows;
-  for (const ImportRow& row : report) {
-    rows.push_back(Json()
-                       .set("line", row.line)
-                       .set("field", row.field)
-                       .set("outcome", to_string(row.outcome))
-                       .set("why", row.why));
-  }
+  for (const ImportRow& row : report) rows.push_back(to_json(row));
   return rows;
 }
 

@@ -7,6 +7,7 @@
 
 #include "convergence/codec.h"
 #include "convergence/curl_transport.h"
+#include "url.h"
 
 namespace cli {
 
@@ -24,20 +25,19 @@ std::string first_line(std::string_view text) {
 }  // namespace
 
 void GateAsker::ask(const AskGate& gate, std::function<void(bool open, std::string said)> done) {
-  const std::size_t scheme = gate.url.find("://");
-  const std::size_t path = gate.url.find('/', scheme + 3);
-  const std::string address = gate.url.substr(0, path);
-  std::unique_ptr<Transport>& transport = transports_[address];
+  const std::optional<Url> url = split_url(gate.url);
+  if (!url) return done(false, gate.url + " is no http:// or https:// address");
+  std::unique_ptr<Transport>& transport = transports_[url->address];
   if (!transport) {
     CurlOptions options;
-    options.address = address;
+    options.address = url->address;
     absl::StatusOr<std::unique_ptr<Transport>> made = new_curl_transport(executor_, options);
     if (!made.ok()) return done(false, std::string(made.status().message()));
     transport = *std::move(made);
   }
   HttpRequest request;
   request.method = "POST";
-  request.target = path == std::string::npos ? "/" : gate.url.substr(path);
+  request.target = url->path.empty() ? "/" : url->path;
   request.headers = {{"Content-Type", "application/json"}};
   request.body = to_text(Json()
                              .set("gate", gate.gate)

@@ -20,12 +20,6 @@ std::string row_line(const ImportRow& row) {
                      row.why.empty() ? "" : ": " + row.why);
 }
 
-Json row_json(const ImportRow& row) {
-  Json out = Json().set("line", row.line).set("field", row.field).set("outcome", std::string(to_string(row.outcome)));
-  if (!row.why.empty()) out.set("why", row.why);
-  return out;
-}
-
 // A policy that cannot be is worth as much as the field that is missing; the report says where the rest went.
 std::string doubt_of(const CanaryPolicy& policy) {
   const absl::Status valid = validate(policy);
@@ -57,7 +51,7 @@ int run_import(const Arguments& arguments, Output& output) {
   }
   for (const Json& document : documents) output.say(to_text(document));
   for (const ImportRow& row : imported->report) {
-    rows.push_back(row_json(row));
+    rows.push_back(to_json(row));
     output.say(row_line(row));
   }
   for (const Json& doubt : doubts) output.say("cannot start as it is: " + *doubt.as_string());

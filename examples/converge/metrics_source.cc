@@ -8,6 +8,7 @@
 
 #include "convergence/curl_transport.h"
 #include "metrics_command.h"
+#include "url.h"
 
 namespace cli {
 
@@ -19,23 +20,11 @@ absl::Status refuse(std::string_view problem) {
   return absl::InvalidArgumentError(fmt::format("rollout start: {}; see --help", problem));
 }
 
-// "http://host:port/path"
-struct Url {
-  std::string address;
-  std::string path;
-};
-
 absl::StatusOr<Url> url_from(std::string_view text) {
-  const std::size_t scheme = text.find("://");
-  if (scheme == std::string_view::npos || (!text.starts_with("http://") && !text.starts_with("https://"))) {
-    return refuse(fmt::format("--metrics: \"{}\" is no http:// or https:// address", text));
-  }
-  const std::size_t path = text.find('/', scheme + 3);
-  Url out;
-  out.address = std::string(text.substr(0, path));
-  if (path != std::string_view::npos) out.path = std::string(text.substr(path));
-  while (out.path.ends_with('/')) out.path.pop_back();
-  return out;
+  std::optional<Url> url = split_url(text);
+  if (!url) return refuse(fmt::format("--metrics: \"{}\" is no http:// or https:// address", text));
+  while (url->path.ends_with('/')) url->path.pop_back();
+  return *std::move(url);
 }
 
 absl::StatusOr<Transport*> add_transport(Executor& executor, const Url& url, Metrics& out) {

@@ -26,23 +26,20 @@ std::string line_of(const CanaryState& state) {
 }
 
 int say_history(const CanaryState& state, Output& output) {
-  Json::Array past;
   for (const PastRollout& one : state.past) {
     output.say(fmt::format("{}  {} {} {}: {}", time_text(one.ended_at), one.rollout, one.revision, to_string(one.phase),
                            one.why));
-    past.push_back(Json()
-                       .set("rollout", one.rollout)
-                       .set("revision", one.revision)
-                       .set("phase", std::string(to_string(one.phase)))
-                       .set("ended_at", std::int64_t{one.ended_at.time_since_epoch().count()})
-                       .set("why", one.why));
   }
   output.say(fmt::format("{}  {} {} {}", time_text(state.last_event_at), state.rollout, state.revision,
                          to_string(state.phase)));
   for (const CanaryRecord& record : state.history) {
     output.say(fmt::format("  {}  {}", time_text(record.at), line_of(record)));
   }
-  if (output.json()) output.document(Json().set("past", Json(std::move(past))).set("rollout", to_json(state)));
+  if (output.json()) {
+    const Json rollout = to_json(state);
+    const Json* past = rollout.find("past");
+    output.document(Json().set("past", past ? *past : Json(Json::Array{})).set("rollout", rollout));
+  }
   return kDone;
 }
 

@@ -316,7 +316,6 @@ struct CanaryState {
   std::vector<std::string> opened{};        // gates that need not be asked again before the next move
   std::vector<WindowRates> windows{};       // of this step, for kKayenta
   std::optional<AnalysisState> analysis{};  // of a rollout by evidence
-  std::vector<AnalysisState> analyses{};    // of policy.also, in its order
   Time started_at{};
   Time step_started_at{};
   Time evidence_at{};      // last good or bad measurement, or the step's start

@@ -44,6 +44,9 @@ struct ImportRow {
   friend bool operator==(const ImportRow&, const ImportRow&) = default;
 };
 
+// {"line","field","outcome","why"}
+Json to_json(const ImportRow& row);
+
 // ---- config entries and policies ------------------------------------------------------------------------------------
 
 struct ImportOptions {

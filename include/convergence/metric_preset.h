@@ -87,6 +87,9 @@ std::vector<std::string_view> metric_preset_names();
 // that is no positive time.
 absl::StatusOr<MetricPreset> metric_preset(std::string_view name, const PresetTarget& target);
 
+// The counter as Prometheus selects it: name{label="value",...}.
+std::string selector_of(const RawCounter& counter);
+
 // Whether a series of a page is one of the counter's. A label that it does not have is an empty text.
 bool matches(const RawCounter& counter, std::string_view name,
              const std::vector<std::pair<std::string, std::string>>& labels);

@@ -46,6 +46,15 @@ re2::StringPiece to_piece(std::string_view text) { return {text.data(), text.siz
 
 }  // namespace
 
+std::string escape_regex(std::string_view text) {
+  std::string out;
+  for (char c : text) {
+    if (std::string_view("\\.+*?()|[]{}^$").find(c) != std::string_view::npos) out += '\\';
+    out += c;
+  }
+  return out;
+}
+
 absl::StatusOr<Regex> Regex::compile(std::string_view pattern) {
   auto program = std::make_shared<const re2::RE2>(to_piece(pattern), re2::RE2::Quiet);
   if (program->ok()) return Regex(std::move(program));

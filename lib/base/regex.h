@@ -13,6 +13,9 @@ class RE2;
 
 namespace convergence {
 
+// The pattern that matches `text` and nothing else.
+std::string escape_regex(std::string_view text);
+
 // A regular expression in the language that Go and Envoy share; matching takes time linear in the text. Copies share
 // the compiled program and may be used from any thread.
 class Regex {

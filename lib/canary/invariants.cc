@@ -80,10 +80,8 @@ std::string broken_gate(const CanaryState& state) {
   if (state.phase != CanaryPhase::kWaiting && !is_step_phase(state.phase)) {
     return fmt::format("at a gate while {}", to_string(state.phase));
   }
-  const auto& gates = state.policy.gates;
-  const bool known =
-      std::any_of(gates.begin(), gates.end(), [&](const Gate& gate) { return gate.name == state.gate->gate; });
-  return known ? "" : fmt::format("at gate {}, which the policy does not have", state.gate->gate);
+  if (find_gate(state.policy, state.gate->gate)) return "";
+  return fmt::format("at gate {}, which the policy does not have", state.gate->gate);
 }
 
 std::string broken_effect(const CanaryState& state, const Effect& effect) {

@@ -24,11 +24,16 @@ std::int64_t effect_number(const CanaryState& state, const Effect& effect);
 
 // The effect of that kind in the outbox, or null: there is never more than one.
 template <typename Body>
-const Body* pending(const CanaryState& state) {
+const Effect* pending_effect(const CanaryState& state) {
   for (const Effect& effect : state.outbox) {
-    if (const Body* body = std::get_if<Body>(&effect.body)) return body;
+    if (std::holds_alternative<Body>(effect.body)) return &effect;
   }
   return nullptr;
+}
+template <typename Body>
+const Body* pending(const CanaryState& state) {
+  const Effect* effect = pending_effect<Body>(state);
+  return effect ? &std::get<Body>(effect->body) : nullptr;
 }
 
 }  // namespace convergence

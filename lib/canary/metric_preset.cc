@@ -30,16 +30,6 @@ std::string promql_text(std::string_view value) {
   return out + '"';
 }
 
-std::string selector(const RawCounter& counter) {
-  std::string out = counter.name;
-  std::string_view before = "{";
-  for (const LabelMatch& one : counter.labels) {
-    out += fmt::format("{}{}{}{}", before, one.label, one.pattern ? "=~" : "=", promql_text(one.value));
-    before = ",";
-  }
-  return counter.labels.empty() ? out : out + "}";
-}
-
 // A series that is not there yet counts for nothing, but only as long as `there` is: its zeros, so that a query of a
 // proxy that nobody scrapes stays without an answer.
 std::string sum_by(const CounterSum& sum, std::string_view labels, const RawCounter& there) {
@@ -47,8 +37,8 @@ std::string sum_by(const CounterSum& sum, std::string_view labels, const RawCoun
   for (const RawCounter& counter : sum.counters) {
     if (!out.empty()) out += " + ";
     out += counter.starts_absent ? fmt::format("(sum by ({0}) ({1}) or sum by ({0}) ({2}) * 0)", labels,
-                                               selector(counter), selector(there))
-                                 : fmt::format("sum by ({}) ({})", labels, selector(counter));
+                                               selector_of(counter), selector_of(there))
+                                 : fmt::format("sum by ({}) ({})", labels, selector_of(counter));
   }
   return out;
 }
@@ -56,7 +46,7 @@ std::string sum_by(const CounterSum& sum, std::string_view labels, const RawCoun
 std::string increases(const CounterSum& sum, std::string_view window) {
   std::string out;
   for (const RawCounter& counter : sum.counters) {
-    const std::string one = fmt::format("sum(increase({}[{}]))", selector(counter), window);
+    const std::string one = fmt::format("sum(increase({}[{}]))", selector_of(counter), window);
     if (!out.empty()) out += " + ";
     out += counter.starts_absent ? fmt::format("({} or vector(0))", one) : one;
   }
@@ -126,15 +116,6 @@ void add_haproxy(std::string_view part, std::vector<LabelMatch> which, MetricPre
   out.failures.counters = {counter(responses, with({label("code", "5xx")}, which)), counter(retries, which)};
 }
 
-std::string escaped_pattern(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (std::string_view("\\.+*?()|[]{}^$").find(c) != std::string_view::npos) out += '\\';
-    out += c;
-  }
-  return out;
-}
-
 absl::Status check_target(const PresetTarget& target, bool names_backend) {
   const auto refuse = [](std::string_view field, std::string_view problem) {
     return make_error(ErrorKind::kValidate, fmt::format("metric preset: {} {}", field, problem),
@@ -157,12 +138,22 @@ void write_queries(const PresetTarget& target, MetricPreset& out) {
       fmt::format("100 * (1 - ({}) / ({}))", increases(out.failures, window), increases(out.requests, window));
   if (!out.latency) return;
   RawHistogram& latency = *out.latency;
-  latency.promql = fmt::format("sum by ({}, {}) ({})", by, latency.bound_label, selector(latency.counter));
+  latency.promql = fmt::format("sum by ({}, {}) ({})", by, latency.bound_label, selector_of(latency.counter));
   out.duration_p99 = fmt::format("histogram_quantile(0.99, sum by ({}) (rate({}[{}])))", latency.bound_label,
-                                 selector(latency.counter), window);
+                                 selector_of(latency.counter), window);
 }
 
 }  // namespace
+
+std::string selector_of(const RawCounter& counter) {
+  std::string out = counter.name;
+  std::string_view before = "{";
+  for (const LabelMatch& one : counter.labels) {
+    out += fmt::format("{}{}{}{}", before, one.label, one.pattern ? "=~" : "=", promql_text(one.value));
+    before = ",";
+  }
+  return counter.labels.empty() ? out : out + "}";
+}
 
 std::vector<std::string_view> metric_preset_names() { return {"envoy", "envoy-1.8", "haproxy", "haproxy-server"}; }
 
@@ -182,7 +173,7 @@ absl::StatusOr<MetricPreset> metric_preset(std::string_view name, const PresetTa
   } else if (name == "haproxy-server") {
     add_haproxy("server",
                 with({label("proxy", backend.empty() ? target.service : backend),
-                      label("server", escaped_pattern(target.subset) + "([-_][0-9]+)?", true)},
+                      label("server", escape_regex(target.subset) + "([-_][0-9]+)?", true)},
                      target.more),
                 out);
   } else {

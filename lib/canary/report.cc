@@ -66,10 +66,8 @@ bool was_replaced(Turn& turn, const CandidateHealth& health) {
 
 void begin_return(Turn& turn) {
   CanaryState& state = turn.state;
-  const std::vector<std::int32_t>& steps = state.policy.return_steps;
-  const auto next = std::find_if(steps.begin(), steps.end(), [&](std::int32_t step) { return step < state.weight; });
   state.phase = CanaryPhase::kReturning;
-  state.weight = next == steps.end() ? 0 : *next;
+  state.weight = next_return(state.policy, state.weight);
   state.routed = false;
   state.gives_cookie = false;
   state.outbox.clear();

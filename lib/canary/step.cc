@@ -8,6 +8,7 @@
 #include "lib/canary/event_check.h"
 #include "lib/canary/handlers.h"
 #include "lib/canary/invariants.h"
+#include "lib/canary/shape.h"
 #include "lib/canary/table.h"
 #include "lib/canary/turn.h"
 #include "lib/canary/verdict.h"
@@ -39,13 +40,7 @@ void copy_again(Turn& turn, const CanaryEvent&) { copy(turn); }
 
 void return_more(Turn& turn, const CanaryEvent&) {
   CanaryState& state = turn.state;
-  if (!pending<WriteWeights>(state)) {
-    const std::int32_t before = state.weight;
-    state.weight = 0;
-    for (std::int32_t step : state.policy.return_steps) {
-      if (step < before) state.weight = std::max(state.weight, step);
-    }
-  }
+  if (!pending<WriteWeights>(state)) state.weight = next_return(state.policy, state.weight);
   write_traffic(turn);
 }
 
@@ -154,8 +149,7 @@ void apply_limits(Turn& turn) {
   const CanaryState& state = turn.state;
   if (is_terminal(state.phase) || state.phase == CanaryPhase::kRollingBack) return;
   if (turn.at >= gate_limit(state)) {
-    const Gate& gate = *std::find_if(state.policy.gates.begin(), state.policy.gates.end(),
-                                     [&](const Gate& one) { return one.name == state.gate->gate; });
+    const Gate& gate = *find_gate(state.policy, state.gate->gate);
     const std::string why = fmt::format("gate \"{}\" was not opened in {}", gate.name, seconds(gate.deadline));
     if (gate.on_deadline == GateDeadline::kRollback) return roll_back(turn, CanaryReason::kGateDeadline, why);
     open_gate(turn, CanaryReason::kGateDeadline, why);

@@ -1,7 +1,6 @@
 #include "lib/canary/turn.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "lib/canary/shape.h"
 #include "lib/canary/verdict.h"
@@ -32,17 +31,10 @@ const Gate* closed_gate(const CanaryState& state, GateAt at) {
   return nullptr;
 }
 
-const Gate* gate_named(const CanaryPolicy& policy, std::string_view name) {
-  for (const Gate& gate : policy.gates) {
-    if (gate.name == name) return &gate;
-  }
-  return nullptr;
-}
-
 void ask(Turn& turn) {
   const CanaryState& state = turn.state;
   if (!state.gate || pending<AskGate>(state)) return;
-  const Gate* gate = gate_named(state.policy, state.gate->gate);
+  const Gate* gate = find_gate(state.policy, state.gate->gate);
   if (gate && !gate->url.empty()) emit(turn, AskGate{gate->name, gate->url, state.gate->until});
 }
 

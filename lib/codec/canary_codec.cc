@@ -190,7 +190,6 @@ absl::Status decode(const Json& json, const Place& place, CanaryState& out) {
       .optional("opened", out.opened)
       .optional("windows", out.windows)
       .optional("analysis", out.analysis)
-      .optional("analyses", out.analyses)
       .optional("started_at", out.started_at)
       .optional("step_started_at", out.step_started_at)
       .optional("evidence_at", out.evidence_at)
@@ -226,7 +225,6 @@ Json encode(const CanaryState& state) {
   if (state.gate) out.put("gate", encode(*state.gate));
   if (!state.windows.empty()) out.put("windows", encode_list(state.windows, encode));
   if (state.analysis) out.put("analysis", encode(*state.analysis));
-  if (!state.analyses.empty()) out.put("analyses", encode_list(state.analyses, encode));
   out.put("started_at", encode(state.started_at))
       .put("step_started_at", encode(state.step_started_at))
       .put("evidence_at", encode(state.evidence_at))

@@ -95,19 +95,12 @@ absl::StatusOr<std::vector<OfInstance>> split_buckets(const MetricPreset& preset
 
 }  // namespace
 
-std::string selector_of(const RawCounter& counter) {
-  std::string out = counter.name;
-  std::string_view before = "{";
-  for (const LabelMatch& one : counter.labels) {
-    out += fmt::format("{}{}{}\"", before, one.label, one.pattern ? "=~" : "=");
-    for (const char c : one.value) {
-      if (c == '"' || c == '\\') out += '\\';
-      out += c == '\n' ? std::string("\\n") : std::string(1, c);
-    }
-    out += '"';
-    before = ",";
-  }
-  return counter.labels.empty() ? out : out + "}";
+Arm arm_of(MetricPreset preset) {
+  Arm arm;
+  arm.series.requests.resize(preset.requests.counters.size());
+  arm.series.failures.resize(preset.failures.counters.size());
+  arm.preset = std::move(preset);
+  return arm;
 }
 
 absl::StatusOr<std::vector<InstanceCounters>> readings_of(const MetricPreset& preset, const ArmSeries& series,

@@ -3,21 +3,13 @@
 #include <algorithm>
 
 #include "fmt/format.h"
+#include "lib/base/regex.h"
 
 namespace convergence {
 namespace {
 
 // Meta of a router that was made for a rollout, so that it goes with it.
 constexpr std::string_view kMadeFor = "convergence-made-for";
-
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (char c : text) {
-    if (std::string_view("\\^$.|?*+()[]{}").find(c) != std::string_view::npos) out += '\\';
-    out += c;
-  }
-  return out;
-}
 
 HeaderMatch header_of(const NamedMatch& match) {
   HeaderMatch out;
@@ -46,10 +38,10 @@ HeaderMatch header_of(const NamedMatch& match) {
 HeaderMatch cookie_of(const NamedMatch& match) {
   const std::string value = match.kind == MatchKind::kRegex     ? match.value
                             : match.kind == MatchKind::kPresent ? "[^;]*"
-                                                                : escaped(match.value);
+                                                                : escape_regex(match.value);
   HeaderMatch out;
   out.name = "cookie";
-  out.regex = fmt::format("^(.*; *)?{}={}(;.*)?$", escaped(match.name), value);
+  out.regex = fmt::format("^(.*; *)?{}={}(;.*)?$", escape_regex(match.name), value);
   return out;
 }
 

@@ -7,6 +7,7 @@
 #include "convergence/error.h"
 #include "convergence/rollout_replay.h"
 #include "fmt/format.h"
+#include "lib/canary/invariants.h"
 #include "lib/canary/shape.h"
 #include "lib/driver/gather.h"
 #include "lib/driver/rollout_command.h"
@@ -71,7 +72,6 @@ struct RolloutDriver::Impl : std::enable_shared_from_this<RolloutDriver::Impl> {
 
   void begin(CanaryPolicy policy, StartRollout event, int tries);
   void begin_from(const CanaryPolicy& policy, const StartRollout& event, const StateDocument& there, int tries);
-  void check_apart(const CanaryPolicy& policy, const StartRollout& event, const StateDocument& there, int tries);
   void check_metrics(const CanaryPolicy& policy, const StartRollout& event, const StateDocument& there, int tries);
   void create(const CanaryPolicy& policy, const StartRollout& event, const StateDocument& there, int tries);
   void resume_from(const StateDocument& there);
@@ -83,8 +83,8 @@ struct RolloutDriver::Impl : std::enable_shared_from_this<RolloutDriver::Impl> {
   void pump();
   void advance(CanaryState next, CanaryEvent event);
   void wrote(const CanaryState& next, const CanaryEvent& event, absl::StatusOr<std::optional<std::uint64_t>> index);
-  void record(const std::string& text);
-  void record_step(const CanaryState& next, const CanaryEvent& event, std::uint64_t index);
+  void record_begin(const CanaryState& state);
+  void record_step(const CanaryPolicy& policy, const CanaryState& next, const CanaryEvent& event, std::uint64_t index);
   void problem(const absl::Status& status);
   void doubt();
   void reread();
@@ -93,6 +93,7 @@ struct RolloutDriver::Impl : std::enable_shared_from_this<RolloutDriver::Impl> {
   void launch(const Effect& effect);
   void at_time(const std::string& effect, Time at, std::function<void()> task);
   bool is_pending(const std::string& effect) const;
+  std::function<void(EventBody)> reporter(const std::string& id);
   void ask_gate(const std::string& id, const AskGate& gate);
   void copy_to_stable(const std::string& id, const CopyToStable& copy);
   void measure(const Effect& effect);
@@ -115,11 +116,12 @@ struct RolloutDriver::Impl : std::enable_shared_from_this<RolloutDriver::Impl> {
   std::uint64_t recorded = 0;  // index of the last state of our own making
   std::deque<EventBody> events;
   bool writing = false;  // a state is on its way
-  struct {
+  struct Sent {
     CanaryState state;
     CanaryEvent event;
-  } in_flight;       // what was last sent
-  int problems = 0;  // in a row
+  };
+  std::optional<Sent> in_flight;  // of a journal: what is on its way
+  int problems = 0;               // in a row
   Executor::TimerId pause_timer = 0;
   std::map<std::string, Executor::TimerId> under_way;  // effects by id, with their timer or 0
   std::unique_ptr<Watch> watch;
@@ -156,6 +158,7 @@ bool RolloutDriver::Impl::claim(Done& given) {
   ++run_number;
   document = {};
   writing = false;
+  in_flight.reset();
   problems = 0;
   return true;
 }
@@ -191,30 +194,17 @@ void RolloutDriver::Impl::begin_from(const CanaryPolicy& policy, const StartRoll
     return fail(make_error(ErrorKind::kUsage, fmt::format("rollout of {}: {} is {}; wait for its end or abort it",
                                                           service, there.state.rollout, to_string(there.state.phase))));
   }
-  ReadOptions read;
-  read.consistency = Consistency::kConsistent;
-  client.config_get(kServiceSplitter, service, read,
-                    [self = shared_from_this(), policy, event, there,
-                     tries](absl::StatusOr<Answer<std::optional<ConfigEntry>>> answer) {
-                      if (self->stopped) return;
-                      if (!answer.ok()) return self->fail(answer.status());
-                      if (!answer->value) return self->fail(no_splitter(policy));
-                      const absl::Status legs = check_legs(policy, *answer->value);
-                      if (!legs.ok()) return self->fail(legs);
-                      self->check_apart(policy, event, there, tries);
-                    });
-}
-
-void RolloutDriver::Impl::check_apart(const CanaryPolicy& policy, const StartRollout& event, const StateDocument& there,
-                                      int tries) {
   std::vector<std::string> names;
   for (const RolloutService& one : services_of(policy)) names.push_back(one.service);
   read_catalog(client, names, latest(),
                [self = shared_from_this(), policy, event, there, tries](absl::StatusOr<CatalogState> catalog) {
                  if (self->stopped) return;
                  if (!catalog.ok()) return self->fail(catalog.status());
-                 const absl::Status apart = check_subsets(policy, *catalog);
-                 if (!apart.ok()) return self->fail(apart);
+                 const auto splitter = catalog->entries.find(entry_key(kServiceSplitter, self->service));
+                 if (splitter == catalog->entries.end()) return self->fail(no_splitter(policy));
+                 absl::Status fits = check_legs(policy, *splitter->second);
+                 fits.Update(check_subsets(policy, *catalog));
+                 if (!fits.ok()) return self->fail(fits);
                  self->check_metrics(policy, event, there, tries);
                });
 }
@@ -245,9 +235,8 @@ void RolloutDriver::Impl::create(const CanaryPolicy& policy, const StartRollout&
                 if (!self->probe("after:state")) return;
                 if (!index.ok()) return self->fail(index.status());
                 if (*index) {
-                  self->record(begin_record(before));
-                  self->record(step_record(policy, begins, state));
-                  self->recorded = **index;
+                  self->record_begin(before);
+                  self->record_step(policy, state, begins, **index);
                   return self->run({state, **index});
                 }
                 if (tries > 1) return self->begin(policy, event, tries - 1);
@@ -270,10 +259,10 @@ void RolloutDriver::Impl::run(StateDocument there) {
 void RolloutDriver::Impl::adopt(StateDocument there) {
   if (there.index <= document.index) return;
   // The watch may show our own write before its answer is here.
-  if (writing && in_flight.state == there.state) {
-    record_step(in_flight.state, in_flight.event, there.index);
+  if (in_flight && in_flight->state == there.state) {
+    record_step(there.state.policy, there.state, in_flight->event, there.index);
   } else if (there.index != recorded) {
-    record(begin_record(there.state));
+    record_begin(there.state);
   }
   document = std::move(there);
   if (options.on_change) options.on_change(document.state);
@@ -282,13 +271,14 @@ void RolloutDriver::Impl::adopt(StateDocument there) {
   sync_effects();
 }
 
-void RolloutDriver::Impl::record(const std::string& text) {
-  if (options.on_record) options.on_record(text);
+void RolloutDriver::Impl::record_begin(const CanaryState& state) {
+  if (options.on_record) options.on_record(begin_record(state));
 }
 
-void RolloutDriver::Impl::record_step(const CanaryState& next, const CanaryEvent& event, std::uint64_t index) {
-  if (index == recorded) return;
-  record(step_record(next.policy, event, next));
+void RolloutDriver::Impl::record_step(const CanaryPolicy& policy, const CanaryState& next, const CanaryEvent& event,
+                                      std::uint64_t index) {
+  if (!options.on_record || index == recorded) return;
+  options.on_record(step_record(policy, event, next));
   recorded = index;
 }
 
@@ -352,10 +342,7 @@ void RolloutDriver::Impl::pump() {
       const auto* measured = std::get_if<Measurement>(&events.front());
       if (!measured) return fail(step.status());
       // Numbers that cannot be: the source is broken, not the candidate.
-      const Effect* effect = nullptr;
-      for (const Effect& pending : state.outbox) {
-        if (std::holds_alternative<Measure>(pending.body)) effect = &pending;
-      }
+      const Effect* effect = pending_effect<Measure>(state);
       events.front() = EffectDone{effect ? effect->id : "", WriteOutcome::kError, std::string(step.status().message())};
       continue;
     }
@@ -369,7 +356,7 @@ void RolloutDriver::Impl::pump() {
 
 void RolloutDriver::Impl::advance(CanaryState next, CanaryEvent event) {
   writing = true;
-  in_flight = {next, event};
+  if (options.on_record) in_flight = Sent{next, event};
   if (!probe("before:state")) return;
   write_state(client, key, next, document.index,
               [self = shared_from_this(), going = still(), next,
@@ -381,6 +368,7 @@ void RolloutDriver::Impl::advance(CanaryState next, CanaryEvent event) {
 
 void RolloutDriver::Impl::wrote(const CanaryState& next, const CanaryEvent& event,
                                 absl::StatusOr<std::optional<std::uint64_t>> index) {
+  in_flight.reset();
   if (!index.ok()) {
     writing = false;
     return problem(index.status());
@@ -389,7 +377,7 @@ void RolloutDriver::Impl::wrote(const CanaryState& next, const CanaryEvent& even
   if (!*index) return reread();  // another was faster: the event is looked at again in the light of that state
   writing = false;
   events.pop_front();
-  record_step(next, event, **index);
+  record_step(next.policy, next, event, **index);
   adopt({next, **index});
   pump();
 }
@@ -448,27 +436,29 @@ void RolloutDriver::Impl::launch(const Effect& effect) {
   }
 }
 
-// Whoever answers may do so from a thread of its own, in the call itself, twice or never.
-void RolloutDriver::Impl::ask_gate(const std::string& id, const AskGate& gate) {
-  if (!options.ask_gate || !probe("before:" + id)) return;
-  options.ask_gate(gate, [&on = executor, weak = weak_from_this(), id](bool open, std::string said) {
-    on.post([weak, id, open, said = std::move(said)] {
+// Hands an event in on an effect. Who carries it out may report from a thread of its own, in the call itself, twice or
+// never.
+std::function<void(EventBody)> RolloutDriver::Impl::reporter(const std::string& id) {
+  return [&on = executor, weak = weak_from_this(), id](EventBody event) {
+    on.post([weak, id, event = std::move(event)]() mutable {
       const std::shared_ptr<Impl> self = weak.lock();
       if (!self || self->stopped || !self->done || !self->is_pending(id) || !self->probe("after:" + id)) return;
-      self->handle(GateAnswer{id, open, said});
+      self->handle(std::move(event));
     });
+  };
+}
+
+void RolloutDriver::Impl::ask_gate(const std::string& id, const AskGate& gate) {
+  if (!options.ask_gate || !probe("before:" + id)) return;
+  options.ask_gate(gate, [report = reporter(id), id](bool open, std::string said) {
+    report(GateAnswer{id, open, std::move(said)});
   });
 }
 
 void RolloutDriver::Impl::copy_to_stable(const std::string& id, const CopyToStable& copy) {
   if (!options.copy_to_stable || !probe("before:" + id)) return;
-  options.copy_to_stable(copy, [&on = executor, weak = weak_from_this(), id](absl::Status status) {
-    on.post([weak, id, status = std::move(status)] {
-      const std::shared_ptr<Impl> self = weak.lock();
-      if (!self || self->stopped || !self->done || !self->is_pending(id) || !self->probe("after:" + id)) return;
-      self->handle(
-          EffectDone{id, status.ok() ? WriteOutcome::kDone : WriteOutcome::kError, std::string(status.message())});
-    });
+  options.copy_to_stable(copy, [report = reporter(id), id](const absl::Status& status) {
+    report(EffectDone{id, status.ok() ? WriteOutcome::kDone : WriteOutcome::kError, std::string(status.message())});
   });
 }
 
@@ -490,16 +480,10 @@ void RolloutDriver::Impl::measure(const Effect& effect) {
 void RolloutDriver::Impl::ask(const Effect& effect) {
   const auto& window = std::get<Measure>(effect.body);
   if (!probe("before:" + effect.id)) return;
-  // A source may answer from a thread of its own, in the call itself, twice or never.
   metrics.measure(request_for(document.state.policy, window),
-                  [&on = executor, weak = weak_from_this(), id = effect.id, epoch = window.epoch](Measurement answer) {
-                    on.post([weak, id, epoch, answer = std::move(answer)]() mutable {
-                      const std::shared_ptr<Impl> self = weak.lock();
-                      if (!self || self->stopped || !self->done || !self->is_pending(id)) return;
-                      if (!self->probe("after:" + id)) return;
-                      answer.epoch = epoch;
-                      self->handle(std::move(answer));
-                    });
+                  [report = reporter(effect.id), epoch = window.epoch](Measurement answer) {
+                    answer.epoch = epoch;
+                    report(std::move(answer));
                   });
 }
 

@@ -8,6 +8,7 @@
 #include "fmt/format.h"
 #include "lib/base/fnv.h"
 #include "lib/base/status_macros.h"
+#include "lib/canary/invariants.h"
 
 namespace convergence {
 namespace {
@@ -17,25 +18,17 @@ constexpr int kMostEvents = 100000;  // of a what-if; one that still moves then 
 // Two states that differ are told apart; nobody is meant to forge one.
 std::string digest_of(const CanaryState& state) { return fmt::format("{:016x}", fnv1a(to_text(to_json(state)))); }
 
-template <typename Body>
-const Effect* find_effect(const CanaryState& state) {
-  for (const Effect& effect : state.outbox) {
-    if (std::holds_alternative<Body>(effect.body)) return &effect;
-  }
-  return nullptr;
-}
-
 // What a world that does as it is told reports next; the measurement at `next` answers a window.
 std::optional<CanaryEvent> next_event(const CanaryState& state, const std::vector<const Measurement*>& evidence,
                                       std::size_t& next) {
-  for (const Effect* effect : {find_effect<WriteWeights>(state), find_effect<CopyToStable>(state)}) {
+  for (const Effect* effect : {pending_effect<WriteWeights>(state), pending_effect<CopyToStable>(state)}) {
     if (effect) return CanaryEvent{state.last_event_at, EffectDone{effect->id, WriteOutcome::kDone, ""}};
   }
-  if (const Effect* ask = find_effect<AskGate>(state)) {
+  if (const Effect* ask = pending_effect<AskGate>(state)) {
     return CanaryEvent{state.last_event_at, GateAnswer{ask->id, true, ""}};
   }
   if (state.gate) return CanaryEvent{state.last_event_at, Command{CanaryVerb::kApprove, "what-if", ""}};
-  const Effect* window = find_effect<Measure>(state);
+  const Effect* window = pending_effect<Measure>(state);
   if (!window) return CanaryEvent{state.deadline, Tick{}};
   if (next == evidence.size()) return std::nullopt;
   Measurement measured = *evidence[next++];

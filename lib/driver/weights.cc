@@ -176,6 +176,12 @@ absl::Status check_weight(const CanaryState& state, const ConfigEntry& splitter)
 
 namespace {
 
+const NodeState& node_of(const InstanceState& instance, const CatalogState& catalog) {
+  static const NodeState kUnknown;
+  const auto node = catalog.nodes.find(instance.instance.node);
+  return node == catalog.nodes.end() ? kUnknown : *node->second;
+}
+
 std::string version_of(const CanaryPolicy& policy, const InstanceState& instance) {
   if (policy.version_meta.empty()) return "";
   const auto found = instance.instance.meta.find(policy.version_meta);
@@ -196,8 +202,7 @@ absl::StatusOr<CandidateHealth> subset_health(const CanaryPolicy& policy, const 
   const auto service = catalog.services.find(policy.service);
   if (service == catalog.services.end()) return health;
   for (const InstanceState& instance : service->second->instances) {
-    const auto node = catalog.nodes.find(instance.instance.node);
-    const NodeState& at = node == catalog.nodes.end() ? NodeState{} : *node->second;
+    const NodeState& at = node_of(instance, catalog);
     CVG_ASSIGN_OR_RETURN(const bool selected, filter.matches(instance, at));
     if (!selected) continue;
     ++health.total;

@@ -138,8 +138,7 @@ absl::Status add_policy(const Json& json, std::string_view document, const Lines
   return absl::OkStatus();
 }
 
-// ---- what a document is
-// ----------------------------------------------------------------------------------------------
+// ---- what a document is -------------------------------------------------------------------------------------
 
 enum class DocumentKind { kEntry, kPolicy, kFlagger, kForeign };
 
@@ -249,6 +248,14 @@ std::string_view to_string(ImportOutcome outcome) {
       return "ignored";
   }
   return "";
+}
+
+Json to_json(const ImportRow& row) {
+  return Json()
+      .set("line", row.line)
+      .set("field", row.field)
+      .set("outcome", to_string(row.outcome))
+      .set("why", row.why);
 }
 
 absl::StatusOr<ImportedDocuments> import_documents(std::string_view text, std::string_view document,

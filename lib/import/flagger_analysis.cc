@@ -74,8 +74,7 @@ void write_deadlines(CanaryDraft& draft, std::int64_t intervals_per_step) {
            deadline_text(std::chrono::minutes(30), draft.interval, intervals_per_step + draft.threshold + 2));
 }
 
-// ---- weights
-// ---------------------------------------------------------------------------------------------------------
+// ---- weights ------------------------------------------------------------------------------------------------
 
 // As Flagger moves: by the step until the limit is reached or passed (2.3). Without a step it would never move; then
 // our own default stays.
@@ -150,8 +149,7 @@ void read_return(CanaryDraft& draft, const At& analysis) {
             steps.empty() ? "promotion" : "return_steps");
 }
 
-// ---- whom it gets first
-// ----------------------------------------------------------------------------------------------
+// ---- whom it gets first -------------------------------------------------------------------------------------
 
 std::string literal_pattern(std::string_view text) {
   std::string out;

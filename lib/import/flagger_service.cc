@@ -49,8 +49,7 @@ constexpr std::array kSaid = {
          "know the subsets; TLS within the mesh is always on"},
 };
 
-// ---- the destination
-// -------------------------------------------------------------------------------------------------
+// ---- the destination ----------------------------------------------------------------------------------------
 
 void read_retries(CanaryDraft& draft, const At& retries, Json& destination) {
   const At attempts = retries.member("attempts");
@@ -101,8 +100,7 @@ void read_headers(CanaryDraft& draft, const At& headers, Json& destination) {
   }
 }
 
-// ---- matches
-// -----------------------------------------------------------------------------------------------------------
+// ---- matches ------------------------------------------------------------------------------------------------
 
 // {"exact": ...} and its like under the names that Consul has for them.
 bool put_test(const At& test, std::string_view before, Json& out) {

@@ -14,14 +14,9 @@
 namespace convergence {
 namespace {
 
-struct ArmOfPages {
-  MetricPreset preset{};
-  ArmSeries series{};
-};
-
 // All pages once; lives until the last has answered.
 struct Round {
-  std::vector<ArmOfPages> arms{};
+  std::vector<Arm> arms{};
   std::size_t pages = 0;
   std::size_t open = 0;
   std::size_t answered = 0;
@@ -34,8 +29,8 @@ bool names(const CounterSum& sum, std::string_view name) {
                      [&](const RawCounter& counter) { return counter.name == name; });
 }
 
-bool names(const std::vector<ArmOfPages>& arms, std::string_view name) {
-  return std::any_of(arms.begin(), arms.end(), [&](const ArmOfPages& arm) {
+bool names(const std::vector<Arm>& arms, std::string_view name) {
+  return std::any_of(arms.begin(), arms.end(), [&](const Arm& arm) {
     return names(arm.preset.requests, name) || names(arm.preset.failures, name) ||
            (arm.preset.latency && arm.preset.latency->counter.name == name);
   });
@@ -48,9 +43,9 @@ void sort_in(const CounterSum& sum, const LabelledSeries& one, std::vector<std::
 }
 
 // Each series to the counters that it is one of, as counted by the page's instance.
-void sort_in(std::vector<LabelledSeries> page, const std::string& instance, std::vector<ArmOfPages>& arms) {
+void sort_in(std::vector<LabelledSeries> page, const std::string& instance, std::vector<Arm>& arms) {
   for (LabelledSeries& one : page) {
-    for (ArmOfPages& arm : arms) {
+    for (Arm& arm : arms) {
       LabelledSeries named = one;
       std::erase_if(named.labels, [&](const auto& label) { return label.first == arm.preset.instance_label; });
       named.labels.emplace_back(arm.preset.instance_label, instance);
@@ -144,10 +139,7 @@ void PagesSource::read(const MeasureRequest& request, std::function<void(const R
       round->problem = preset.status();
       return executor_.post([round] { round->done(*round); });
     }
-    ArmOfPages& arm = round->arms.emplace_back();
-    arm.preset = *std::move(preset);
-    arm.series.requests.resize(arm.preset.requests.counters.size());
-    arm.series.failures.resize(arm.preset.failures.counters.size());
+    round->arms.push_back(arm_of(*std::move(preset)));
   }
   round->pages = options_.pages.size();
   round->open = round->pages;

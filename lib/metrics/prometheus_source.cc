@@ -52,11 +52,6 @@ absl::StatusOr<std::vector<LabelledSeries>> series_from(const absl::StatusOr<Htt
                               : fmt::format("prometheus: HTTP {}", response->status));
 }
 
-struct Arm {
-  MetricPreset preset{};
-  ArmSeries series{};
-};
-
 // The queries of one window under way; lives until the last has its answer.
 struct Asked {
   MeasureRequest request{};
@@ -112,10 +107,7 @@ void PrometheusSource::ask(const MeasureRequest& request, const std::vector<std:
       asked->problem = preset.status();
       return executor_.post([asked] { asked->done(*asked); });
     }
-    Arm& arm = asked->arms.emplace_back();
-    arm.preset = *std::move(preset);
-    arm.series.requests.resize(arm.preset.requests.counters.size());
-    arm.series.failures.resize(arm.preset.failures.counters.size());
+    const Arm& arm = asked->arms.emplace_back(arm_of(*std::move(preset)));
     asked->open += arm.series.requests.size() + arm.series.failures.size();
     if (arm.preset.latency && !request.bounds.empty()) ++asked->open;
   }

@@ -10,6 +10,8 @@ import sys
 import tempfile
 import unittest
 
+from documents import ENTRIES
+
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from consul_server import ConsulServer, NoConsul, consul_binary  # noqa: E402,F401
 
@@ -109,6 +111,13 @@ class ConsulCase(Commands, unittest.TestCase):
     def register_api(self, node, version):
         self.put("/v1/catalog/register", {"Node": node, "Address": "10.0.0.1", "Service": {
             "ID": "api", "Service": "api", "Port": 80, "Meta": {"version": version}}})
+
+    def set_up_api(self):
+        """Version 1 and version 2 of api, one instance each, and its entries."""
+        self.register_api("n1", "1")
+        self.register_api("n2", "2")
+        for entry in ENTRIES:
+            self.put("/v1/config", entry)
 
 
 def nobody_listens():

@@ -142,10 +142,7 @@ class PlanAndApply(ConsulCase):
 
 class Chain(ConsulCase):
     def test_a_live_chain_with_its_instances(self):
-        self.register_api("n1", "1")
-        self.register_api("n2", "2")
-        for entry in ENTRIES:
-            self.put("/v1/config", entry)
+        self.set_up_api()
         done = self.converge("chain", "api", "--path", "/orders")
         self.assertEqual(done.code, 0, done.err)
         self.assertEqual(done.out.split("\n\n")[0], "\n".join([

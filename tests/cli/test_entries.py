@@ -70,10 +70,7 @@ class OnFiles(ConsulCase):
 class Live(ConsulCase):
     def setUp(self):
         super().setUp()
-        self.register_api("n1", "1")
-        self.register_api("n2", "2")
-        for entry in ENTRIES:
-            self.put("/v1/config", entry)
+        self.set_up_api()
 
     def weights(self):
         splits = self.get("/v1/config/service-splitter/api")["Splits"]

@@ -47,10 +47,7 @@ class Callers:
 class Metrics(ConsulCase):
     def setUp(self):
         super().setUp()
-        self.register_api("n1", "1")
-        self.register_api("n2", "2")
-        for entry in ENTRIES:
-            self.put("/v1/config", entry)
+        self.set_up_api()
 
     def policy(self, **more):
         return self.write("policy.json", {**POLICY, "interval": "1s", "no_evidence_deadline": "2m", **more})

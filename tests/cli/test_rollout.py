@@ -5,7 +5,7 @@ import signal
 import subprocess
 import threading
 
-from documents import ENTRIES, POLICY
+from documents import POLICY
 from harness import ConsulCase, main
 
 GOOD = '{"stable":{"requests":100,"errors":0},"candidate":{"requests":100,"errors":0}}'
@@ -15,10 +15,7 @@ BAD = '{"stable":{"requests":100,"errors":0},"candidate":{"requests":100,"errors
 class Rollout(ConsulCase):
     def setUp(self):
         super().setUp()
-        self.register_api("n1", "1")
-        self.register_api("n2", "2")
-        for entry in ENTRIES:
-            self.put("/v1/config", entry)
+        self.set_up_api()
         self.policy = self.write("policy.json", POLICY)
 
     def start_words(self, evidence, *more):

@@ -33,6 +33,16 @@ _SKIPPED = 77
 _libc = ctypes.CDLL(None)
 
 
+def die_with(parent):
+    """For Popen's preexec_fn: the child ends with the process that began it, however that ends."""
+    def arrange():
+        _libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+        if os.getppid() != parent:
+            os._exit(127)
+
+    return arrange
+
+
 class NoConsul(Exception):
     """This machine can have no consul; the text says why."""
 
@@ -308,17 +318,10 @@ class ConsulServer:
             (folder / "20-extra.json").write_text(json.dumps(self._extra_config))
 
     def _launch_and_wait(self) -> None:
-        parent = os.getpid()
-
-        def die_with_parent():
-            _libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-            if os.getppid() != parent:
-                os._exit(127)
-
         with open(self.directory / "consul.log", "wb") as log:
             self._process = subprocess.Popen(
                 [consul_binary(), "agent", "-config-dir", str(self.directory / "config")],
-                cwd=self.directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=die_with_parent)
+                cwd=self.directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=die_with(os.getpid()))
         deadline = time.monotonic() + _START_PATIENCE_S
         while not self._is_ready():
             if not self.pid:

@@ -5,7 +5,6 @@ and dies with this process if that is killed first.
 """
 
 import contextlib
-import ctypes
 import functools
 import http.server
 import os
@@ -19,12 +18,13 @@ import threading
 import time
 import urllib.request
 
+from consul_server import die_with
+
 _FETCH = pathlib.Path(__file__).resolve().with_name("fetch_server.sh")
 _START_PATIENCE_S = 60
 _STOP_PATIENCE_S = 10
 _POLL_S = 0.02
 _SKIPPED = 77
-_libc = ctypes.CDLL(None)
 
 
 class NoServer(Exception):
@@ -75,16 +75,9 @@ class _Server:
         raise NotImplementedError
 
     def start(self) -> None:
-        parent = os.getpid()
-
-        def die_with_parent():
-            _libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-            if os.getppid() != parent:
-                os._exit(127)
-
         with open(self.folder / "log", "ab") as log:
             self._process = subprocess.Popen(self.command(), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log,
-                                             stderr=log, preexec_fn=die_with_parent)
+                                             stderr=log, preexec_fn=die_with(os.getpid()))
         deadline = time.monotonic() + _START_PATIENCE_S
         while not self._is_ready():
             if self._process.poll() is not None or time.monotonic() > deadline:

@@ -559,7 +559,6 @@ class ValueGenerator {
     out.opened = texts();
     for (std::uint64_t i = below(3); i > 0; --i) out.windows.push_back({share(), share()});
     if (flag()) out.analysis = analysis_state();
-    for (std::uint64_t i = below(2); i > 0; --i) out.analyses.push_back(analysis_state());
     if (flag()) out.queued = QueuedRollout{text(), text(), text(), policy()};
     for (std::uint64_t i = below(3); i > 0; --i) {
       out.past.push_back({text(), text(), static_cast<CanaryPhase>(below(11)), time(), time(), text()});
