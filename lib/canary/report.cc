@@ -92,7 +92,14 @@ void window_failed(Turn& turn, const CanaryEvent& event) {
   const bool conflict = done.outcome == WriteOutcome::kConflict;
   note(turn, conflict ? CanaryReason::kConflict : CanaryReason::kSourceBroken,
        fmt::format("no measurement: {}", done.problem));
-  open_window(turn);
+  CanaryState& state = turn.state;
+  const bool reasserts = conflict && state.policy.on_foreign_edit == ForeignEdit::kReassert;
+  if (!reasserts || state.phase != CanaryPhase::kObserving) return open_window(turn);
+  // The weight that somebody moved is written again before anything is measured at it.
+  state.phase = CanaryPhase::kSettling;
+  state.held = false;
+  state.outbox.clear();
+  write_traffic(turn);
 }
 
 void promoted(Turn& turn, const CanaryEvent& event) {

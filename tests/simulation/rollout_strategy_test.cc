@@ -108,6 +108,17 @@ TEST_CASE("E14: what somebody else does to the weights, by policy") {
     CHECK(trip.end->value().history.back().reason == CanaryReason::kYielded);
     CHECK(trip.world.candidate_weight() == 700);
   }
+  SUBCASE("written over") {
+    policy.on_foreign_edit = ForeignEdit::kReassert;
+    Trip trip(all_good);
+    trip.start(policy);
+    REQUIRE(trip.until(CanaryPhase::kObserving));
+    trip.world.move_candidate(700);
+    REQUIRE(trip.world.run_until([&] { return trip.world.candidate_weight() == 500; }));
+    REQUIRE_OK(trip.finish());
+    CHECK(trip.end->value().phase == CanaryPhase::kSucceeded);
+    CHECK(trip.world.candidate_weight() == 10000);
+  }
 }
 
 TEST_CASE("a newer revision is queued while one moves, and begins after it with its own policy") {
